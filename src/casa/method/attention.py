@@ -1,0 +1,100 @@
+"""Safety attention: one attention layer over the prompt's hidden states that yields the maliciousness weight v_s."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from casa.method.config import Pooling
+
+
+class SafetyRisk(NamedTuple):
+    """What safety attention says of a batch of prompts, in float32.
+
+    Attributes:
+        risk: v_s in (0, 1), shape (batch,).
+        complement: 1 - v_s with its own relative precision near v_s = 1, shape (batch,).
+        attributions: each token's share of v_s, shape (batch, tokens); sums to v_s over the prompt, zero on padding.
+    """
+
+    risk: Tensor
+    complement: Tensor
+    attributions: Tensor
+
+
+class SafetyAttention(nn.Module):
+    """v_s = mean over heads of  sum_t softmax(s / tau)_t * sigmoid(s_t + b)  with  s_t = q . k_t / sqrt(d).
+
+    Keys are k = W_k LayerNorm(stop_gradient(H)); the query is q = W_q e with e the frozen, normalised hidden state of a
+    description of an unsafe query (paper, safety attention). The stop-gradient keeps this path from changing H, so that the
+    gate's gradient reaches only this module's parameters and, through the logits, the model. Computed in float32 whatever
+    the model's type.
+
+    Args:
+        hidden_size: width d of the hidden states.
+        num_heads: number of heads.
+        head_dim: width of a head.
+        pooling: how the tokens' weights are pooled; "softmax" is the formula above, "mean" and "max" replace its weights.
+        tau: temperature of the softmax.
+    """
+
+    def __init__(
+        self, hidden_size: int, num_heads: int, head_dim: int, pooling: Pooling = "softmax", tau: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.num_heads, self.head_dim = num_heads, head_dim
+        self.pooling, self.tau = pooling, tau
+        self.norm = nn.LayerNorm(hidden_size)
+        self.key = nn.Linear(hidden_size, num_heads * head_dim, bias=False)
+        self.query = nn.Linear(hidden_size, num_heads * head_dim, bias=False)
+        self.bias = nn.Parameter(torch.zeros(num_heads))
+        self.query_embedding: Tensor
+        self.register_buffer("query_embedding", torch.zeros(hidden_size))
+
+    def set_query(self, hidden_state: Tensor) -> None:
+        """Sets the frozen safety query from a hidden state of the base model, shape (hidden_size,); normalised here."""
+        with torch.no_grad():
+            self.query_embedding.copy_(F.layer_norm(hidden_state.float(), hidden_state.shape[-1:]))
+
+    def scores(self, hidden: Tensor) -> Tensor:
+        """Scores s of every token, shape (batch, heads, tokens), from hidden states (batch, tokens, hidden_size)."""
+        detached = hidden.detach().to(self.key.weight.device, torch.float32)
+        with torch.autocast(detached.device.type, enabled=False):
+            normed = F.layer_norm(
+                detached, self.norm.normalized_shape, self.norm.weight.float(), self.norm.bias.float(), self.norm.eps
+            )
+            keys = F.linear(normed, self.key.weight.float())
+            query = F.linear(self.query_embedding.float(), self.query.weight.float())
+            keys = keys.unflatten(-1, (self.num_heads, self.head_dim))
+            query = query.unflatten(-1, (self.num_heads, self.head_dim))
+            return torch.einsum("bthd,hd->bht", keys, query) / self.head_dim**0.5
+
+    def pool(self, scores: Tensor, mask: Tensor) -> SafetyRisk:
+        """Pools token scores into v_s.
+
+        Args:
+            scores: from `scores`, shape (batch, heads, tokens).
+            mask: 1 for prompt tokens, 0 for padding, shape (batch, tokens); at least one 1 in a row.
+        """
+        inside = mask[:, None, :].to(scores.device).bool()
+        logits = scores + self.bias.float()[:, None]
+        weights = self._pooling_weights(scores, inside)
+        malicious = (weights * logits.sigmoid()).mean(1)
+        benign = (weights * (-logits).sigmoid()).mean(1)
+        return SafetyRisk(malicious.sum(-1), benign.sum(-1), malicious)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> SafetyRisk:
+        """`pool(scores(hidden), mask)`."""
+        return self.pool(self.scores(hidden), mask)
+
+    def _pooling_weights(self, scores: Tensor, inside: Tensor) -> Tensor:
+        """Weights over tokens that sum to 1 for each head, zero outside the prompt."""
+        if self.pooling == "softmax":
+            return (scores / self.tau).masked_fill(~inside, -torch.inf).softmax(-1)
+        if self.pooling == "mean":
+            return (inside / inside.sum(-1, keepdim=True)).expand_as(scores)
+        largest = scores.masked_fill(~inside, -torch.inf).argmax(-1)
+        return F.one_hot(largest, scores.shape[-1]).to(scores.dtype)

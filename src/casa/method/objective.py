@@ -1,0 +1,72 @@
+"""The loss on conditional targets: the verdict, the response that follows it, and v_s itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from casa.method.attention import SafetyRisk
+from casa.method.gate import SMALLEST_WEIGHT
+
+IGNORED = -100
+
+
+class ConditionalLoss(NamedTuple):
+    """Parts of the loss, scalars.
+
+    Attributes:
+        total: verdict + response + risk_loss_weight * risk.
+        verdict: -log P(C | x), over the two safety tokens only (restricted decoding).
+        response: -log P(y | x, C), mean over the response's tokens.
+        risk: binary cross-entropy of v_s, which goes to 1 on malicious and 0 on benign queries.
+    """
+
+    total: Tensor
+    verdict: Tensor
+    response: Tensor
+    risk: Tensor
+
+
+def conditional_loss(
+    gated: Tensor,
+    malicious: Tensor,
+    response_logits: Tensor,
+    response_ids: Tensor,
+    risk: SafetyRisk,
+    beta: float = 1.0,
+    risk_loss_weight: float = 1.0,
+) -> ConditionalLoss:
+    """Cross-entropy on {C_safe, response} and {C_unsafe, refusal}: P(y|x) = P(C|x) * prod P(y_t | x, C, y_<t).
+
+    Every part is a mean over examples in which a malicious one counts `beta` times. A response counts by its mean over
+    tokens, so that long answers do not drown the verdict.
+
+    Args:
+        gated: gated logits (safe, unsafe), shape (batch, 2).
+        malicious: True for malicious queries, shape (batch,).
+        response_logits: logits that predict the response tokens, shape (batch, length, vocabulary).
+        response_ids: the response tokens, -100 where there is none, shape (batch, length).
+        risk: v_s and its complement.
+        beta: weight of a malicious example, > 0.
+        risk_loss_weight: weight of the third part, >= 0.
+    """
+    target = malicious.long()
+    weight = torch.where(malicious, beta, 1.0).to(gated.device)
+    weight = weight / weight.sum()
+
+    verdict = (weight * F.cross_entropy(gated, target, reduction="none")).sum()
+
+    token_loss = F.cross_entropy(
+        response_logits.float().flatten(0, 1), response_ids.flatten(), ignore_index=IGNORED, reduction="none"
+    ).view(response_ids.shape)
+    lengths = (response_ids != IGNORED).sum(-1).clamp(min=1)
+    response = (weight * token_loss.sum(-1) / lengths).sum()
+
+    chosen = torch.where(malicious, risk.risk, risk.complement).clamp(min=SMALLEST_WEIGHT)
+    risk_loss = (weight * -chosen.log()).sum()
+
+    total = verdict + response + risk_loss_weight * risk_loss
+    return ConditionalLoss(total, verdict, response, risk_loss)

@@ -1,0 +1,96 @@
+"""Attaches CASA to a base model: safety tokens, LoRA, safety attention."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import nn
+
+from casa.method.attention import SafetyAttention
+from casa.method.config import CasaConfig
+from casa.method.tokens import SafetyTokens, add_safety_tokens, initialise_safety_rows
+from casa.model.casa_model import CasaModel
+from casa.model.families import decoder_of, final_norm_of, lora_target_pattern, text_config, tokenizer_of
+
+LORA_DEFAULTS: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
+_FINGERPRINT_ROWS = 256
+
+
+def attach(base_model: Any, processor: Any, config: CasaConfig, lora: dict[str, Any]) -> CasaModel:
+    """See `CasaModel.attach`."""
+    from peft import LoraConfig, get_peft_model
+
+    base = describe(base_model)
+    attention = fresh_attention(base_model, config)
+    attention.set_query(query_hidden_state(base_model, processor, config))
+    tokens = add_token_rows(base_model, processor, config)
+    options = {"target_modules": lora_target_pattern(base_model), **LORA_DEFAULTS, **lora}
+    peft_config = LoraConfig(**options, trainable_token_indices=token_indices(base_model, tokens), bias="none")
+    model = get_peft_model(base_model, peft_config)
+    return CasaModel(model, processor, attention, tokens, config, base)
+
+
+def describe(base_model: Any) -> dict[str, str]:
+    """Name and fingerprint of a base model, to recognise it when an adapter is loaded."""
+    name = getattr(base_model.config, "embedded_name", None) or base_model.config.name_or_path
+    return {"name": str(name), "fingerprint": fingerprint(base_model)}
+
+
+def fingerprint(base_model: Any) -> str:
+    """SHA-256 over the shape of the language model, its final norm and its first embedding rows, rounded to bfloat16."""
+    config = text_config(base_model)
+    shape = f"{config.model_type} {config.hidden_size} {config.num_hidden_layers} {config.vocab_size}"
+    digest = hashlib.sha256(shape.encode())
+    rows = base_model.get_input_embeddings().weight[:_FINGERPRINT_ROWS]
+    for weight in (next(final_norm_of(base_model).parameters()), rows):
+        digest.update(weight.detach().to("cpu", torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def fresh_attention(base_model: Any, config: CasaConfig) -> SafetyAttention:
+    """Untrained safety attention on the LM head's device, shaped like the base model's key/value heads by default."""
+    text = text_config(base_model)
+    heads = config.num_heads or getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    width = config.head_dim or getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    attention = SafetyAttention(text.hidden_size, heads, width, config.pooling, config.tau)
+    return attention.to(base_model.get_output_embeddings().weight.device)
+
+
+def query_hidden_state(base_model: Any, processor: Any, config: CasaConfig) -> torch.Tensor:
+    """The frozen base model's own hidden state at the end of the query description, shape (hidden_size,)."""
+    ids = tokenizer_of(processor)(config.query_description, return_tensors="pt")["input_ids"]
+    ids = ids.to(base_model.get_input_embeddings().weight.device)
+    with torch.inference_mode():
+        hidden: torch.Tensor = decoder_of(base_model)(input_ids=ids).last_hidden_state[0, -1]
+    return hidden.clone()
+
+
+def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> SafetyTokens:
+    """Adds the safety tokens to the tokenizer, makes room for them in the model, and starts their rows."""
+    tokenizer = tokenizer_of(processor)
+    tokens = add_safety_tokens(tokenizer, config)
+    if max(tokens) >= base_model.get_input_embeddings().weight.shape[0]:
+        base_model.resize_token_embeddings(max(tokens) + 1, mean_resizing=False)
+    initialise_safety_rows(base_model.get_input_embeddings().weight, tokens, tokenizer, config)
+    if not tied(base_model):
+        initialise_safety_rows(base_model.get_output_embeddings().weight, tokens, tokenizer, config)
+    return tokens
+
+
+def tied(base_model: Any) -> bool:
+    """Whether the LM head shares the embedding's weight."""
+    head, embedding = base_model.get_output_embeddings(), base_model.get_input_embeddings()
+    return bool(head.weight.data_ptr() == embedding.weight.data_ptr())
+
+
+def token_indices(base_model: Any, tokens: SafetyTokens) -> dict[str, list[int]]:
+    """PEFT's `trainable_token_indices`: only the two safety rows of embedding and, where untied, LM head train."""
+    modules: list[nn.Module] = [base_model.get_input_embeddings()]
+    if not tied(base_model):
+        modules.append(base_model.get_output_embeddings())
+    names = {module: name for name, module in base_model.named_modules()}
+    return {names[module]: list(tokens) for module in modules}
+
+

@@ -1,0 +1,277 @@
+"""CasaModel: a multimodal LLM that decides on safety before it answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from casa.errors import UnsafeStateError
+from casa.method.attention import SafetyAttention, SafetyRisk
+from casa.method.config import CasaConfig
+from casa.method.gate import Decision
+from casa.method.tokens import SafetyTokens
+from casa.model.decoding import CACHED_SCORES, UNSUPPORTED_ARGUMENTS, PrefillReader, SafetyTokenProcessor
+from casa.model.families import untrained_media
+from casa.model.messages import ChatFormat, Message, Prompt, collate_prompts
+from casa.model.outputs import Attribution, Response, StreamEvent, Usage, Verdict
+from casa.model.refusal import FIXED_REFUSAL
+
+
+class CasaModel(nn.Module):
+    """A Hugging Face MLLM with two safety tokens and safety attention.
+
+    Build one with `attach` (fresh, for training) or `from_pretrained`; the constructor only joins the pieces.
+
+    Args:
+        model: the MLLM, or a PEFT model around it.
+        processor: its processor, the safety tokens added.
+        attention: its safety attention.
+        tokens: the safety tokens' ids.
+        config: the method's choices.
+        base: what `save_pretrained` records of the base model (name and fingerprint).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        processor: Any,
+        attention: SafetyAttention,
+        tokens: SafetyTokens,
+        config: CasaConfig,
+        base: dict[str, str],
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.safety_attention = attention
+        self.processor = processor
+        self.tokens = tokens
+        self.config = config
+        self.base = base
+        self.chat = ChatFormat(processor, tokens, config, untrained_media(self.base_model))
+        self._turn = threading.Lock()  # families keep state of the current turn on the module (rope deltas)
+
+    @classmethod
+    def attach(cls, base_model: nn.Module, processor: Any, config: CasaConfig | None = None, **lora: Any) -> CasaModel:
+        """A fresh CASA model around a base model, which is changed in place; train it next.
+
+        Args:
+            base_model: a Hugging Face MLLM or text-only causal LM.
+            processor: its processor or tokenizer; the two safety tokens are added to it.
+            config: the method's choices.
+            lora: arguments of `peft.LoraConfig` (r, lora_alpha, lora_dropout, target_modules).
+        """
+        from casa.model.attach import attach
+
+        return attach(base_model, processor, config or CasaConfig(), lora)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, **options: Any) -> CasaModel:
+        """Loads a trained CASA model: "casa-nano", a folder, or a hub id; see `casa.model.checkpoint.load`."""
+        from casa.model.checkpoint import load
+
+        return load(source, **options)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes PEFT adapter, `safety_attention.safetensors` and `casa_config.json`; see `casa.model.checkpoint.save`."""
+        from casa.model.checkpoint import save
+
+        save(self, Path(folder))
+
+    @property
+    def base_model(self) -> Any:
+        """The MLLM itself, without PEFT's shell around it."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs go."""
+        return self.base_model.get_input_embeddings().weight.device
+
+    # -- one turn ------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def classify(self, messages: Sequence[Message] | Sequence[Sequence[Message]]) -> Any:
+        """The verdict on a conversation, or a list of verdicts on a list of conversations: one prefill, no decoding.
+
+        Raises:
+            MessageError: a conversation is malformed.
+        """
+        if not _is_batch(messages):
+            return self.classify([messages])[0]  # type: ignore[list-item]
+        inputs = self._collate([self.chat.prompt(conversation) for conversation in messages])  # type: ignore[arg-type]
+        with self._turn, self.read_prefill(inputs["attention_mask"]) as reader:
+            self.base_model(**inputs, use_cache=False)
+        return self._verdicts(reader.decision(), reader.risk())
+
+    @torch.inference_mode()
+    def explain(self, messages: Sequence[Message]) -> list[Attribution]:
+        """Each prompt token's share of v_s, in order; the shares sum to v_s."""
+        inputs = self._collate([self.chat.prompt(messages)])
+        with self._turn, self.read_prefill(inputs["attention_mask"]) as reader:
+            self.base_model(**inputs, use_cache=False)
+        tokenizer, control = self.chat.tokenizer, self.chat.control.ids
+        shares = reader.risk().attributions[0].tolist()
+        ids = inputs["input_ids"][0].tolist()
+        return [
+            Attribution(tokenizer.decode([token]), share, token in control)
+            for token, share in zip(ids, shares, strict=True)
+        ]
+
+    def respond(self, messages: Sequence[Message], max_new_tokens: int = 256, **arguments: Any) -> Response:
+        """Answers one conversation; a last assistant message is continued, after the safety token.
+
+        Args:
+            messages: the conversation.
+            max_new_tokens: length of the answer, the safety token and the prefill not counted.
+            arguments: further arguments of transformers' `generate`; greedy decoding where nothing else is asked for.
+
+        Raises:
+            MessageError: the conversation is malformed.
+        """
+        verdicts: list[Verdict] = []
+        prompt = self.chat.prompt(messages)
+        new_ids = self._answer(prompt, max_new_tokens, verdicts.extend, arguments)
+        return self._response(prompt, new_ids, verdicts[0])
+
+    def stream(self, messages: Sequence[Message], max_new_tokens: int = 256, **arguments: Any) -> Iterator[StreamEvent]:
+        """As `respond`, event by event: the verdict first, then the text as it comes.
+
+        Leaving the iterator early stops the generation.
+        """
+        from casa.model.streaming import stream_turn
+
+        prompt = self.chat.prompt(messages)
+        return stream_turn(self, prompt, lambda **extra: self._answer(prompt, max_new_tokens, **extra), arguments)
+
+    def _answer(
+        self,
+        prompt: Prompt,
+        max_new_tokens: int,
+        on_verdicts: Callable[[list[Verdict]], None],
+        arguments: dict[str, Any],
+    ) -> list[int]:
+        """New ids of one turn, after safety token and prefill."""
+        inputs = self._collate([prompt])
+        skipped = 1 + len(prompt.prefill_ids)
+        output = self.generate(
+            **inputs,
+            **{"do_sample": False, **arguments},
+            max_new_tokens=max_new_tokens + skipped,
+            prefill_ids=prompt.prefill_ids,
+            on_verdicts=on_verdicts,
+        )
+        ids: list[int] = output[0, inputs["input_ids"].shape[1] + skipped :].tolist()
+        return ids
+
+    def _response(self, prompt: Prompt, new_ids: list[int], verdict: Verdict) -> Response:
+        usage = Usage(prompt.inputs["input_ids"].shape[1], 1 + len(new_ids))
+        if verdict.failed:
+            return Response(FIXED_REFUSAL, verdict, "content_filter", usage)
+        text = self.chat.tokenizer.decode(new_ids, skip_special_tokens=True).strip()
+        if verdict.label == "unsafe":
+            return Response(text or FIXED_REFUSAL, verdict, "content_filter", usage)
+        ended = bool(new_ids) and new_ids[-1] in self._stop_ids()
+        return Response(text, verdict, "stop" if ended else "length", usage)
+
+    # -- decoding ------------------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        *,
+        prefill_ids: list[int] | None = None,
+        on_verdicts: Callable[[list[Verdict]], None] | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """transformers' `generate`, with the safety token as the first new id; one prefill plus ordinary decoding.
+
+        Args:
+            prefill_ids: ids that follow the safety token.
+            on_verdicts: called once with the verdicts, one a row of the batch, before anything is generated.
+            arguments: model inputs (`input_ids`, `attention_mask`, media tensors) and arguments of `generate`. A
+                `past_key_values` that already holds tokens must come from `prefill`.
+
+        Raises:
+            UnsafeStateError: the decision cannot be made from these arguments.
+            ValueError: an argument that would bypass the prefill, such as `assistant_model`.
+        """
+        if blocked := [name for name in UNSUPPORTED_ARGUMENTS if arguments.get(name) is not None]:
+            raise ValueError(f"CASA decides on one ordinary prefill; {', '.join(blocked)} cannot be used with it")
+        input_ids, mask = arguments["input_ids"], _prompt_mask(arguments)
+        arguments["attention_mask"] = mask
+        rows = len(input_ids)
+
+        def report(decision: Decision, risk: SafetyRisk) -> None:
+            if on_verdicts is not None:
+                stride = len(decision.unsafe) // rows  # beams and returned sequences repeat a row
+                on_verdicts(self._verdicts(decision, risk)[::stride])
+
+        earlier = _cached_scores(arguments.get("past_key_values"))
+        with self._turn, self.read_prefill(mask, earlier_scores=earlier) as reader:
+            token_step = SafetyTokenProcessor(reader, self.tokens, prefill_ids or [], self._stop_ids()[0], report)
+            processors = [*(arguments.pop("logits_processor", None) or []), token_step]
+            with torch.inference_mode():
+                return self.base_model.generate(**arguments, logits_processor=processors)
+
+    @torch.inference_mode()
+    def prefill(self, **inputs: Tensor) -> Any:
+        """Runs a prompt's beginning once and returns its key/value cache, for `generate(past_key_values=...)`.
+
+        The cache carries the tokens' safety scores, so that the decision still covers the whole prompt; copies made with
+        `copy.deepcopy` carry them too.
+        """
+        with self._turn, self.read_prefill(inputs["attention_mask"]) as reader:
+            cache = self.base_model(**inputs, use_cache=True).past_key_values
+        setattr(cache, CACHED_SCORES, reader.scores())
+        return cache
+
+    def read_prefill(self, mask: Tensor, keep: int = 1, earlier_scores: Tensor | None = None) -> PrefillReader:
+        """A reader for the next forward pass, whose prompt mask is `mask` (rows, tokens)."""
+        return PrefillReader(
+            self.base_model, self.safety_attention, self.config, self.tokens, mask, keep, earlier_scores
+        )
+
+    def _verdicts(self, decision: Decision, risk: SafetyRisk) -> list[Verdict]:
+        columns = (decision.p_unsafe.tolist(), decision.unsafe.tolist(), decision.failed.tolist(), risk.risk.tolist())
+        return [
+            Verdict("unsafe" if unsafe else "safe", p, v, self.config.threshold, failed)
+            for p, unsafe, failed, v in zip(*columns, strict=True)
+        ]
+
+    def _collate(self, prompts: list[Prompt]) -> dict[str, Tensor]:
+        pad = self.chat.tokenizer.pad_token_id
+        batch = collate_prompts([prompt.inputs for prompt in prompts], pad if pad is not None else self._stop_ids()[0])
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}
+
+    def _stop_ids(self) -> list[int]:
+        eos = self.base_model.generation_config.eos_token_id
+        eos = self.chat.tokenizer.eos_token_id if eos is None else eos
+        return list(eos) if isinstance(eos, list | tuple) else [eos]
+
+
+def _is_batch(messages: Any) -> bool:
+    return isinstance(messages, Sequence) and bool(messages) and isinstance(messages[0], list | tuple)
+
+
+def _prompt_mask(arguments: dict[str, Any]) -> Tensor:
+    input_ids: Tensor = arguments["input_ids"]
+    mask = arguments.get("attention_mask")
+    if mask is None:
+        if len(input_ids) > 1:
+            raise UnsafeStateError("a batch needs its attention_mask: without it padding would count as prompt")
+        mask = torch.ones_like(input_ids)
+    return mask
+
+
+def _cached_scores(cache: Any) -> Tensor | None:
+    """Safety scores that a filled cache carries."""
+    if cache is None or not cache.get_seq_length():
+        return None
+    scores: Tensor | None = getattr(cache, CACHED_SCORES, None)
+    if scores is None:
+        raise UnsafeStateError("this cache was filled outside CASA and has no safety scores; use CasaModel.prefill")
+    return scores

