@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -45,6 +46,8 @@ def gate_logits(safe_logit: Tensor, unsafe_logit: Tensor, risk: SafetyRisk, gate
         return logits
     weights = torch.stack([risk.complement, risk.risk], dim=-1).to(logits.device)
     if gate == "scale":
+        if bool((logits < 0).any()):
+            warnings.warn("gate 'scale' met a negative logit and turns its weight round; use gate 'log'", stacklevel=2)
         return logits * weights
     return logits + weights.clamp(min=SMALLEST_WEIGHT).log()
 
@@ -58,4 +61,4 @@ def decide(gated: Tensor, threshold: float) -> Decision:
     """
     failed = ~torch.isfinite(gated).all(-1)
     p_unsafe = gated.softmax(-1)[:, 1].masked_fill(failed, 1.0)
-    return Decision(p_unsafe, (p_unsafe >= threshold) | failed, failed)
+    return Decision(p_unsafe, (p_unsafe.double() >= threshold) | failed, failed)

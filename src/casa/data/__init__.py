@@ -1,0 +1,1 @@
+"""Data that is shipped with the package: queries, templates, demo prompts."""

@@ -1,0 +1,59 @@
+"""Rates with their uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+
+def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion; it stays in [0, 1] and is honest for few trials and for 0 of n.
+
+    With z the normal quantile of the confidence and p = successes / n:
+    (p + z^2 / 2n  ±  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
+
+    Raises:
+        ValueError: there is no trial, more successes than trials, or a confidence outside (0, 1).
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} of {n} is no proportion")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be in (0, 1), got {confidence}")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    p = successes / n
+    centre = p + z * z / (2 * n)
+    margin = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    low = (centre - margin) / scale if successes > 0 else 0.0  # exact at the ends, where rounding would leave a rest
+    high = (centre + margin) / scale if successes < n else 1.0
+    return low, high
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A proportion with its 95% interval.
+
+    Attributes:
+        successes: how often it happened.
+        n: number of trials.
+        rate: successes / n.
+        low: lower end of Wilson's interval.
+        high: its upper end.
+    """
+
+    successes: int
+    n: int
+    rate: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, successes: int, n: int) -> Rate:
+        """The rate of `successes` in `n` trials.
+
+        Raises:
+            ValueError: there is no trial, or more successes than trials.
+        """
+        low, high = wilson_interval(successes, n)
+        return cls(successes, n, successes / n, low, high)

@@ -1,0 +1,1 @@
+"""Training CASA: data, batches, a Trainer and recipes."""

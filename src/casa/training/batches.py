@@ -1,0 +1,165 @@
+"""Batches for the conditional objective: prompts end in one column, responses begin in the next."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from casa.method.objective import IGNORED
+from casa.model.messages import ChatFormat, collate_prompts
+from casa.training.data import Example
+
+
+@dataclass(frozen=True)
+class Sequenced:
+    """One tokenized example.
+
+    Attributes:
+        inputs: the prompt's tensors, batch size 1.
+        response_ids: ids of the answer, end-of-turn included unless it was cut.
+        malicious: the label.
+    """
+
+    inputs: dict[str, Tensor]
+    response_ids: list[int]
+    malicious: bool
+
+    @property
+    def length(self) -> int:
+        """Tokens of prompt, safety token and response."""
+        return self.inputs["input_ids"].shape[1] + 1 + len(self.response_ids)
+
+
+class ConditionalDataset(Dataset[Sequenced]):
+    """Tokenized examples; those whose prompt is too long are left out and counted in `dropped`.
+
+    Args:
+        examples: each with an answer.
+        chat: the model's chat format.
+        max_prompt_tokens: longest prompt kept.
+        max_response_tokens: answers are cut there; a cut one has no end-of-turn.
+    """
+
+    def __init__(
+        self, examples: Sequence[Example], chat: ChatFormat, max_prompt_tokens: int, max_response_tokens: int
+    ) -> None:
+        end = chat.end_of_turn_id()
+        self.items: list[Sequenced] = []
+        self.dropped = 0
+        for example in examples:
+            inputs = chat.prompt([{"role": "user", "content": example.text}]).inputs
+            if inputs["input_ids"].shape[1] > max_prompt_tokens:
+                self.dropped += 1
+                continue
+            assert example.answer is not None, f"{example.id} has no answer"
+            response = [*chat.text_ids(example.answer), end][:max_response_tokens]
+            self.items.append(Sequenced(inputs, response, example.malicious))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Sequenced:
+        return self.items[index]
+
+
+class BalancedBatches(Sampler[list[int]]):
+    """Batches that hold both classes in equal number and examples of like length, over all epochs at once.
+
+    The smaller class is repeated. The order depends on the seed alone, so a run that resumes by skipping batches sees what
+    an uninterrupted one would have seen.
+
+    Args:
+        labels: True for malicious, one an example.
+        lengths: of the examples.
+        batch_size: even.
+        epochs: passes over the larger class.
+        seed: of the order.
+    """
+
+    _BUCKET = 16  # batches that are sorted by length together
+
+    def __init__(
+        self, labels: Sequence[bool], lengths: Sequence[int], batch_size: int, epochs: int, seed: int
+    ) -> None:
+        if batch_size % 2:
+            raise ValueError(f"batch size must be even to balance the classes, not {batch_size}")
+        self._classes = [[i for i, label in enumerate(labels) if label == value] for value in (False, True)]
+        if not all(self._classes):
+            raise ValueError("training needs both benign and malicious examples")
+        self._lengths, self._half, self._epochs, self._seed = lengths, batch_size // 2, epochs, seed
+
+    def __len__(self) -> int:
+        return self._epochs * self._batches_an_epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for epoch in range(self._epochs):
+            yield from self._epoch(random.Random(self._seed * 1000 + epoch))
+
+    @property
+    def _batches_an_epoch(self) -> int:
+        return max(map(len, self._classes)) // self._half or 1
+
+    def _epoch(self, rng: random.Random) -> list[list[int]]:
+        halves = [self._halves(members, rng) for members in self._classes]
+        batches = [benign + malicious for benign, malicious in zip(*halves, strict=True)]
+        rng.shuffle(batches)
+        return batches
+
+    def _halves(self, members: list[int], rng: random.Random) -> list[list[int]]:
+        """Half-batches of one class, sorted by length within buckets, so that the two classes' halves match."""
+        wanted = self._batches_an_epoch * self._half
+        order: list[int] = []
+        while len(order) < wanted:
+            order += rng.sample(members, len(members))
+        order = order[:wanted]
+        bucket = self._BUCKET * self._half
+        halves = []
+        for start in range(0, wanted, bucket):
+            part = sorted(order[start : start + bucket], key=lambda i: self._lengths[i])
+            halves += [part[i : i + self._half] for i in range(0, len(part), self._half)]
+        return halves
+
+
+class ConditionalCollator:
+    """Stacks examples: prompts padded on the left, then the safety token, then responses padded on the right.
+
+    All responses begin in one column, so the LM head runs on the last columns only, whatever the family.
+
+    Args:
+        chat: the model's chat format.
+    """
+
+    def __init__(self, chat: ChatFormat) -> None:
+        self._tokens = chat.tokens
+        pad = chat.tokenizer.pad_token_id
+        self._pad = pad if pad is not None else chat.tokenizer.eos_token_id
+
+    def __call__(self, items: Sequence[Sequenced]) -> dict[str, Any]:
+        """A batch: model inputs, `prompt_mask` (batch, prompt), `response_ids` (batch, response), `malicious` (batch,)."""
+        prompts = collate_prompts([item.inputs for item in items], self._pad)
+        malicious = torch.tensor([item.malicious for item in items])
+        longest = max(len(item.response_ids) for item in items)
+        response = torch.tensor([i.response_ids + [IGNORED] * (longest - len(i.response_ids)) for i in items])
+        token = torch.where(malicious, self._tokens.unsafe, self._tokens.safe)[:, None]
+        present = response != IGNORED
+        tail = torch.cat([token, response.masked_fill(~present, self._pad)[:, :-1]], dim=1)
+        tail_mask = torch.cat([torch.ones_like(token), present.long()[:, :-1]], dim=1)
+        prompt_mask = prompts["attention_mask"]
+        per_token = {
+            name: torch.nn.functional.pad(tensor, (0, longest))
+            for name, tensor in prompts.items()
+            if name not in ("input_ids", "attention_mask") and tensor.shape == prompt_mask.shape
+        }
+        inputs = {
+            **prompts,
+            **per_token,
+            "input_ids": torch.cat([prompts["input_ids"], tail], dim=1),
+            "attention_mask": torch.cat([prompt_mask, tail_mask], dim=1),
+        }
+        return {"inputs": inputs, "prompt_mask": prompt_mask, "response_ids": response, "malicious": malicious}

@@ -1,0 +1,59 @@
+"""What a training run reports of the dev split: verdict rates by kind, and how well p_unsafe and v_s separate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from casa.model.casa_model import CasaModel
+from casa.model.outputs import Verdict
+from casa.training.data import Example
+
+
+def classify_texts(casa: CasaModel, texts: Sequence[str], batch_size: int) -> list[Verdict]:
+    """Verdicts on user messages, in their order; batches hold texts of like length."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    verdicts: dict[int, Verdict] = {}
+    for start in range(0, len(order), batch_size):
+        part = order[start : start + batch_size]
+        batch = [[{"role": "user", "content": texts[i]}] for i in part]
+        verdicts.update(zip(part, casa.classify(batch), strict=True))
+    return [verdicts[i] for i in range(len(texts))]
+
+
+def verdict_metrics(
+    casa: CasaModel, queries: dict[str, list[Example]], batch_size: int
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Metrics and v_s by kind.
+
+    Args:
+        casa: the model.
+        queries: by kind; the kinds whose queries are malicious are told by their labels.
+        batch_size: prompts at a time.
+
+    Returns:
+        Share called unsafe for each kind and the areas under the ROC curve of p_unsafe and of v_s alone (plain malicious
+        against plain benign); and each kind's values of v_s.
+    """
+    verdicts = {kind: classify_texts(casa, [e.text for e in examples], batch_size) for kind, examples in queries.items()}
+    metrics: dict[str, float] = {
+        f"flagged_{kind}": sum(v.label == "unsafe" for v in found) / len(found)
+        for kind, found in verdicts.items()
+        if found
+    }
+    if verdicts.get("malicious") and verdicts.get("benign"):
+        for name in ("p_unsafe", "risk"):
+            metrics[f"auroc_{name}"] = area_under_roc(
+                [getattr(v, name) for v in verdicts["malicious"]], [getattr(v, name) for v in verdicts["benign"]]
+            )
+    return metrics, {kind: [v.risk for v in found] for kind, found in verdicts.items() if found}
+
+
+def area_under_roc(malicious: Sequence[float], benign: Sequence[float]) -> float:
+    """Probability that a malicious query scores above a benign one (Mann-Whitney), ties counted half."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = [1] * len(malicious) + [0] * len(benign)
+    area: Any = roc_auc_score(labels, [*malicious, *benign])
+    return float(area)
+

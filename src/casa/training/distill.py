@@ -1,0 +1,77 @@
+"""Self-distillation: benign queries get the base model's own answers, so that training keeps its utility."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+
+from casa.model.messages import ChatFormat, collate_prompts
+from casa.model.refusal import is_refusal
+from casa.training.data import Example
+
+
+@torch.inference_mode()
+def base_answers(
+    base_model: Any, chat: ChatFormat, texts: Sequence[str], max_new_tokens: int, batch_size: int, cache: Path
+) -> dict[str, list[int]]:
+    """Greedy answers of the undefended model, as token ids; an answer that ended has its end-of-turn.
+
+    Every finished batch is appended to `cache`, and texts found there are not answered again, so that an interrupted run
+    goes on where it stopped.
+
+    Args:
+        base_model: without CASA.
+        chat: its chat format.
+        texts: user messages.
+        max_new_tokens: longest answer.
+        batch_size: prompts at a time.
+        cache: JSON Lines file of {"text", "ids"}.
+    """
+    answers = _read_cache(cache)
+    missing = sorted({text for text in texts if text not in answers}, key=len)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    end, pad = chat.end_of_turn_id(), chat.tokenizer.pad_token_id
+    batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
+    with cache.open("a", encoding="utf-8") as file:
+        for batch in track(batches, "base model's own answers", disable=not batches):
+            prompts = [chat.prompt([{"role": "user", "content": text}]).inputs for text in batch]
+            inputs = {k: v.to(base_model.device) for k, v in collate_prompts(prompts, pad).items()}
+            output = base_model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end)
+            for text, row in zip(batch, output[:, inputs["input_ids"].shape[1] :].tolist(), strict=True):
+                answers[text] = row[: row.index(end) + 1] if end in row else row
+                file.write(json.dumps({"text": text, "ids": answers[text]}) + "\n")
+            file.flush()
+    return {text: answers[text] for text in texts}
+
+
+def with_base_answers(
+    examples: Sequence[Example], answers: dict[str, list[int]], tokenizer: Any
+) -> tuple[list[Example], int]:
+    """Benign examples answered as the base model does; those it refuses itself are left out and counted."""
+    kept, refused = [], 0
+    for example in examples:
+        if not example.malicious:
+            answer = tokenizer.decode(answers[example.text], skip_special_tokens=True).strip()
+            if not answer or is_refusal(answer):
+                refused += 1
+                continue
+            example = replace(example, answer=answer)
+        kept.append(example)
+    return kept, refused
+
+
+def _read_cache(cache: Path) -> dict[str, list[int]]:
+    answers = {}
+    for line in cache.read_text(encoding="utf-8").splitlines() if cache.is_file() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:  # the last line of an interrupted run
+            continue
+        answers[row["text"]] = row["ids"]
+    return answers

@@ -1,0 +1,191 @@
+"""Recipes: one YAML a model, read into dataclasses; any field can be overridden on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+
+from casa.errors import CasaError
+from casa.training.data import SEED_DATA, Example, jailbreak_templates, neutral_wrappers, read_examples
+from casa.training.mix import with_refusals, wrap
+
+if TYPE_CHECKING:
+    from casa.method.config import CasaConfig
+    from casa.training.arguments import CasaTrainingArguments
+
+BASE_ANSWERS_FILE = "base_answers.jsonl"
+
+
+@dataclass
+class Recipe:
+    """What is trained, on what.
+
+    Attributes:
+        base_model: hub id, folder, or "casa-nano".
+        dtype: type of the base model's weights; adapters are always float32.
+        train_files: data files; "seed" is the data set that is shipped.
+        template_files: further jailbreak framings for training, beside the shipped ones.
+        jailbreak_share: share of either class that is wrapped in a jailbreak framing, in [0, 1].
+        neutral_share: share of either class that is wrapped in a harmless framing, in [0, 1].
+        benign_answers: "base" has the undefended model answer benign queries itself (keeps its utility), "data" takes the data's.
+        refusal_variety: how many different refusals are taught; None for all in the data.
+        max_train_examples: at most so many examples, drawn at random; None for all.
+        max_prompt_tokens: examples with a longer prompt are left out (and counted).
+        max_response_tokens: answers are cut there.
+        lora_r: rank of the LoRA adapters.
+        lora_alpha: their scale is lora_alpha / lora_r.
+        lora_dropout: dropout on their input, in [0, 1).
+        dev_limit: examples of each kind in the evaluations while training.
+    """
+
+    base_model: str = field(metadata={"help": "hub id, folder, or casa-nano"})
+    dtype: Literal["float32", "bfloat16", "auto"] = "auto"
+    train_files: list[str] = field(default_factory=lambda: [SEED_DATA])
+    template_files: list[str] = field(default_factory=list)
+    jailbreak_share: float = 0.3
+    neutral_share: float = 0.1
+    benign_answers: Literal["base", "data"] = "base"
+    refusal_variety: int | None = None
+    max_train_examples: int | None = None
+    max_prompt_tokens: int = 512
+    max_response_tokens: int = 64
+    lora_r: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.0
+    dev_limit: int = 64
+
+
+def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, CasaTrainingArguments]:
+    """A recipe's dataclasses from YAML and `--field value` overrides.
+
+    Raises:
+        CasaError: the file cannot be read, a field is unknown, or a value does not fit.
+    """
+    from transformers import HfArgumentParser
+
+    from casa.method.config import CasaConfig
+    from casa.training.arguments import CasaTrainingArguments
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise CasaError(f"cannot read the recipe {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise CasaError(f"the recipe {path} must be a mapping of fields to values")
+    arguments = [word for name, value in values.items() for word in _words(name, value)]
+    parser = HfArgumentParser((Recipe, CasaConfig, CasaTrainingArguments))  # type: ignore[arg-type]
+    try:
+        recipe, config, training, unknown = parser.parse_args_into_dataclasses(
+            args=arguments + overrides, return_remaining_strings=True, look_for_args_file=False
+        )
+    except (ValueError, TypeError) as error:
+        raise CasaError(f"recipe {path}: {error}") from error
+    if unknown:
+        raise CasaError(f"recipe {path}: unknown field or value {' '.join(unknown)}")
+    return recipe, config, training
+
+
+def _words(name: str, value: Any) -> list[str]:
+    """A field as command-line words; null leaves the default."""
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [f"--{name}", *(json.dumps(v) if isinstance(v, dict) else str(v) for v in values)]
+
+
+def training_examples(recipe: Recipe, seed: int) -> list[Example]:
+    """The training split, refusals filled in, both classes wrapped alike."""
+    examples = with_refusals(read_examples(recipe.train_files), seed, recipe.refusal_variety)
+    train = [example for example in examples if example.split == "train"]
+    if recipe.max_train_examples is not None:
+        import random
+
+        train = random.Random(seed).sample(train, min(recipe.max_train_examples, len(train)))
+    jailbreaks = jailbreak_templates("train", recipe.template_files)
+    return wrap(train, jailbreaks, neutral_wrappers("train"), recipe.jailbreak_share, recipe.neutral_share, seed)
+
+
+def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
+    """Trains by a recipe and saves the model into `output_dir`; resumes if a checkpoint is there.
+
+    Returns:
+        A summary: where the model is, examples by class, final dev metrics, throughput.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    recipe, config, training = read_recipe(path, overrides)
+    from casa.model.casa_model import CasaModel
+    from casa.model.families import load_base, load_processor
+    from casa.training.batches import ConditionalDataset
+    from casa.training.trainer import CasaTrainer
+
+    examples = training_examples(recipe, training.seed)
+    processor, base = load_processor(recipe.base_model), load_base(recipe.base_model, _dtype(recipe.dtype))
+    output = Path(training.output_dir)
+    examples, refused = _answered(examples, base, processor, config, recipe, output)
+    casa = CasaModel.attach(
+        base, processor, config, r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout
+    )
+    dataset = ConditionalDataset(examples, casa.chat, recipe.max_prompt_tokens, recipe.max_response_tokens)
+    trainer = CasaTrainer(casa, dataset, dev_queries(recipe), training)
+    metrics = trainer.run()
+    casa.eval()
+    casa.save_pretrained(output)
+    summary = {
+        "model": str(output),
+        "examples": dict(Counter("malicious" if item.malicious else "benign" for item in dataset.items)),
+        "left_out": {"prompt_too_long": dataset.dropped, "base_model_refused": refused},
+        **metrics,
+    }
+    (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def dev_queries(recipe: Recipe) -> dict[str, list[Example]]:
+    """Queries of the dev split by kind, some of them in framings that training never sees."""
+    import random
+
+    from casa.training.mix import in_every_framing
+
+    dev = [example for example in read_examples(recipe.train_files) if example.split == "dev"]
+    random.Random(0).shuffle(dev)
+    malicious = [e for e in dev if e.malicious][: recipe.dev_limit]
+    benign = [e for e in dev if not e.malicious and e.kind == "plain"][: recipe.dev_limit]
+    lookalike = [e for e in dev if not e.malicious and e.kind == "lookalike"][: recipe.dev_limit]
+    templates = jailbreak_templates("dev")
+    return {
+        "malicious": malicious,
+        "benign": benign,
+        "lookalike": lookalike,
+        "jailbroken": in_every_framing(malicious, templates, 1, seed=0),
+        "framed_benign": in_every_framing(benign, templates, 1, seed=0),
+    }
+
+
+def _dtype(name: str) -> Any:
+    import torch
+
+    return name if name == "auto" else getattr(torch, name)
+
+
+def _answered(
+    examples: list[Example], base: Any, processor: Any, config: CasaConfig, recipe: Recipe, output: Path
+) -> tuple[list[Example], int]:
+    """Examples with the answers that training teaches; how many the base model refused itself."""
+    if recipe.benign_answers == "data":
+        return [example for example in examples if example.answer is not None], 0
+    from casa.method.tokens import add_safety_tokens
+    from casa.model.families import tokenizer_of
+    from casa.model.messages import ChatFormat
+    from casa.training.distill import base_answers, with_base_answers
+
+    tokenizer = tokenizer_of(processor)
+    chat = ChatFormat(processor, add_safety_tokens(tokenizer, config), config)
+    texts = [example.text for example in examples if not example.malicious]
+    answers = base_answers(base, chat, texts, recipe.max_response_tokens, 32, output / BASE_ANSWERS_FILE)
+    return with_base_answers(examples, answers, tokenizer)

@@ -1,0 +1,48 @@
+"""One training step: the path of a request, with targets behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from casa.method.objective import conditional_loss
+from casa.model.casa_model import CasaModel
+
+
+class ConditionalTask(nn.Module):
+    """Computes the conditional loss of a batch; what the Trainer calls its model.
+
+    Args:
+        casa: the model that is trained.
+    """
+
+    def __init__(self, casa: CasaModel) -> None:
+        super().__init__()
+        self.casa = casa
+
+    def forward(
+        self, inputs: dict[str, Tensor], prompt_mask: Tensor, response_ids: Tensor, malicious: Tensor
+    ) -> dict[str, Any]:
+        """Loss and its parts on a batch from `ConditionalCollator`; one forward pass, logits at target positions only."""
+        keep = response_ids.shape[1] + 1
+        with self.casa.read_prefill(prompt_mask, keep=keep) as reader:
+            output = self.casa.base_model(**inputs, use_cache=False)
+        risk = reader.risk()
+        config = self.casa.config
+        loss = conditional_loss(
+            reader.gated(position=0),
+            malicious,
+            output.logits[:, 1:],
+            response_ids,
+            risk,
+            config.beta,
+            config.risk_loss_weight,
+        )
+        with torch.no_grad():
+            by_class = {
+                "v_s_malicious": risk.risk[malicious].mean().detach(),
+                "v_s_benign": risk.risk[~malicious].mean().detach(),
+            }
+        return {"loss": loss.total, **{k: v.detach() for k, v in loss._asdict().items() if k != "total"}, **by_class}

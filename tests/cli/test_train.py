@@ -1,0 +1,52 @@
+import sys
+from types import ModuleType
+
+import pytest
+
+from casa.errors import DataError
+
+from .conftest import json_lines
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("name: x\n")
+    return path
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Calls of a stand-in for `run_recipe`."""
+    calls = []
+
+    def run_recipe(path, overrides):
+        calls.append((path, overrides))
+        if "--broken" in overrides:
+            raise DataError("no data")
+        return {"folder": "runs/x", "loss": 0.5, "steps": {"done": 3}}
+
+    module = ModuleType("casa.training.recipe")
+    module.run_recipe = run_recipe
+    monkeypatch.setitem(sys.modules, "casa.training.recipe", module)
+    return calls
+
+
+def test_fields_reach_the_recipe_and_json_does_not(run, recipe, calls):
+    result = run("train", recipe, "--learning_rate", "1e-4", "--json", "--epochs=2")
+    assert calls == [(recipe, ["--learning_rate", "1e-4", "--epochs=2"])]
+    assert json_lines(result) == [{"folder": "runs/x", "loss": 0.5, "steps": {"done": 3}}]
+
+
+def test_the_summary_is_a_table_for_people(run, recipe, calls):
+    result = run("train", recipe)
+    assert "runs/x" in result.stdout
+    assert '{"done": 3}' in result.stdout
+
+
+def test_an_error_exits_with_3(run, recipe, calls):
+    assert run("train", recipe, "--broken").exit_code == 3
+
+
+def test_a_recipe_that_is_missing_is_wrong_usage(run, tmp_path):
+    assert run("train", tmp_path / "none.yaml").exit_code == 2

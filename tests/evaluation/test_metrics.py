@@ -1,0 +1,37 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from casa.evaluation.metrics import Rate, wilson_interval
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(0, 5, 0.0, 0.4345), (5, 5, 0.5655, 1.0), (3, 10, 0.1078, 0.6032), (50, 100, 0.4038, 0.5962)],
+)
+def test_wilson_interval_equals_published_values(successes, n, low, high):
+    assert wilson_interval(successes, n) == pytest.approx((low, high), abs=1e-4)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_holds_the_rate_and_mirrors(counts):
+    successes, n = counts
+    low, high = wilson_interval(successes, n)
+    assert 0 <= low <= successes / n <= high <= 1
+    mirrored = wilson_interval(n - successes, n)
+    assert (1 - high, 1 - low) == pytest.approx(mirrored)
+
+
+def test_more_confidence_is_wider():
+    assert wilson_interval(3, 10, 0.99)[0] < wilson_interval(3, 10, 0.9)[0]
+
+
+@pytest.mark.parametrize(("successes", "n", "confidence"), [(0, 0, 0.95), (3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0)])
+def test_what_is_no_proportion_is_refused(successes, n, confidence):
+    with pytest.raises(ValueError):
+        wilson_interval(successes, n, confidence)
+
+
+def test_rate_carries_its_interval():
+    rate = Rate.of(3, 10)
+    assert (rate.rate, rate.low, rate.high) == (0.3, *wilson_interval(3, 10))

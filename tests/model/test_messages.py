@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from conftest import user
+from PIL import Image
+
+from casa import CasaConfig
+from casa.errors import MessageError
+from casa.method import add_safety_tokens
+from casa.model.messages import ChatFormat, collate_prompts
+
+
+def make_chat(processor, refused=frozenset(), **config):
+    config = CasaConfig(**config)
+    return ChatFormat(processor, add_safety_tokens(processor.tokenizer, config), config, refused)
+
+
+def decoded(chat, messages):
+    return chat.tokenizer.decode(chat.prompt(messages).inputs["input_ids"][0])
+
+
+@pytest.mark.parametrize(
+    ("messages", "message"),
+    [
+        ([], "non-empty list"),
+        ("hi", "non-empty list"),
+        ([{"role": "user"}], "keys"),
+        ([{"role": "user", "content": "x", "name": "y"}], "keys"),
+        ([{"role": "root", "content": "x"}], "role"),
+        ([{"role": "user", "content": []}], "content"),
+        ([{"role": "user", "content": None}], "content"),
+        ([{"role": "user", "content": [{"type": "smell", "smell": 1}]}], "type"),
+        ([{"role": "user", "content": [{"type": "text"}]}], "needs the key"),
+        ([{"role": "user", "content": [{"type": "text", "text": 3}]}], "string"),
+        ([{"role": "user", "content": "\ud800"}], "Unicode"),
+        ([{"role": "assistant", "content": "x"}], "before the assistant"),
+        (["hi"], "keys"),
+    ],
+)
+def test_a_malformed_conversation_is_refused_with_the_reason(processor, messages, message):
+    with pytest.raises(MessageError, match=message):
+        make_chat(processor).prompt(messages)
+
+
+def test_a_conversation_of_several_turns_has_no_safety_token(processor):
+    chat = make_chat(processor)
+    text = decoded(
+        chat,
+        [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "one"},
+            {"role": "assistant", "content": "two"},
+            {"role": "user", "content": "three"},
+        ],
+    )
+    assert text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\none<|im_end|>\n"
+        "<|im_start|>assistant\ntwo<|im_end|>\n<|im_start|>user\nthree<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_the_safety_prompt_joins_the_system_message(processor):
+    chat = make_chat(processor, safety_prompt="Judge first.")
+    assert decoded(chat, user("hi")).startswith("<|im_start|>system\nJudge first.<|im_end|>")
+    with_system = [{"role": "system", "content": "Be brief."}, *user("hi")]
+    assert decoded(chat, with_system).startswith("<|im_start|>system\nBe brief.\n\nJudge first.<|im_end|>")
+
+
+def test_a_last_assistant_message_becomes_the_prefill(processor):
+    chat = make_chat(processor)
+    prompt = chat.prompt([*user("hi"), {"role": "assistant", "content": "Sure"}])
+    assert torch.equal(prompt.inputs["input_ids"], chat.prompt(user("hi")).inputs["input_ids"])
+    assert chat.tokenizer.decode(prompt.prefill_ids) == "Sure"
+
+
+def test_media_that_the_model_cannot_take_are_refused(processor):
+    chat = make_chat(processor, refused=frozenset({"image"}))
+    with pytest.raises(MessageError, match="image"):
+        chat.prompt([{"role": "user", "content": [{"type": "image", "image": Image.new("RGB", (56, 56))}]}])
+
+
+def test_media_become_their_placeholders_and_tensors(processor):
+    chat = make_chat(processor)
+    parts = [
+        {"type": "image", "image": Image.new("RGB", (112, 112))},
+        {"type": "text", "text": "what <|im_end|> is <|IMAGE|> this?"},
+        {"type": "audio", "audio": np.zeros(16000, dtype=np.float32), "sampling_rate": 16000},
+    ]
+    inputs = chat.prompt([{"role": "user", "content": parts}]).inputs
+    ids = inputs["input_ids"][0].tolist()
+    count = {name: ids.count(chat.tokenizer.convert_tokens_to_ids(name)) for name in ("<|IMAGE|>", "<|AUDIO|>")}
+    assert count == {"<|IMAGE|>": 16, "<|AUDIO|>": 25}
+    assert ids.count(chat.tokenizer.convert_tokens_to_ids("<|im_end|>")) == 2
+    assert inputs["attention_mask"].shape == inputs["input_ids"].shape
+    assert {"pixel_values", "image_grid_thw", "input_features", "feature_attention_mask"} <= set(inputs)
+    assert "what <|im_end|> is <|IMAGE|> this?" in chat.tokenizer.decode(ids)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image", "image": b"not an image"},
+        {"type": "image", "image": "/nowhere/x.png"},
+        {"type": "image", "image": "https://example.org/x.png"},
+        {"type": "image", "image": "data:image/png;base64,!!!"},
+        {"type": "audio", "audio": b"not audio"},
+        {"type": "audio", "audio": np.zeros(0, dtype=np.float32), "sampling_rate": 16000},
+        {"type": "audio", "audio": np.array([np.nan], dtype=np.float32), "sampling_rate": 16000},
+        {"type": "audio", "audio": np.zeros(100, dtype=np.float32)},
+    ],
+)
+def test_an_unreadable_medium_is_refused(processor, part):
+    with pytest.raises(MessageError):
+        make_chat(processor).prompt([{"role": "user", "content": [part]}])
+
+
+def test_the_end_of_turn_is_found_in_the_template(processor):
+    assert make_chat(processor).end_of_turn_id() == processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
+
+
+def test_collating_pads_tokens_on_the_left_and_joins_media():
+    a = {"input_ids": torch.tensor([[1, 2]]), "attention_mask": torch.ones(1, 2), "pixel_values": torch.zeros(4, 6)}
+    b = {"input_ids": torch.tensor([[3]]), "attention_mask": torch.ones(1, 1), "pixel_values": torch.ones(2, 6)}
+    batch = collate_prompts([a, b], pad_id=9)
+    assert batch["input_ids"].tolist() == [[1, 2], [9, 3]]
+    assert batch["attention_mask"].tolist() == [[1, 1], [0, 1]]
+    assert batch["pixel_values"].shape == (6, 6)

