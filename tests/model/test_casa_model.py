@@ -1,5 +1,4 @@
 import pytest
-import torch
 from conftest import user
 
 from casa.model.refusal import FIXED_REFUSAL
@@ -59,15 +58,16 @@ def test_leaving_a_stream_ends_its_generation(tiny_casa):
 
 
 def test_an_error_while_streaming_reaches_the_reader(tiny_casa):
-    with pytest.raises(ZeroDivisionError):
-        list(tiny_casa.stream(user("hi"), num_beams=0))
+    with pytest.raises(ValueError, match="temperature"):
+        list(tiny_casa.stream(user("hi"), do_sample=True, temperature=-1.0))
 
 
 @pytest.mark.parametrize("where", ["logits", "hidden", "attention", "key"])
 def test_a_number_that_is_not_finite_means_unsafe_and_no_answer(tiny_casa, where):
     base = tiny_casa.base_model
     if where == "logits":
-        base.get_output_embeddings().weight.data[tiny_casa.tokens.safe] = float("nan")
+        rows = next(p for name, p in tiny_casa.named_parameters() if "trainable_tokens" in name)
+        rows.data.fill_(float("nan"))
     elif where == "hidden":
         base.get_decoder().norm.weight.data.fill_(float("inf"))
     elif where == "attention":
@@ -86,9 +86,8 @@ def test_a_number_that_is_not_finite_means_unsafe_and_no_answer(tiny_casa, where
 def test_a_bad_row_does_not_spoil_its_neighbours(tiny_casa):
     """Attention over a prompt that holds one bad token embedding fails for that prompt only."""
     bad = tiny_casa.chat.tokenizer.convert_tokens_to_ids("Ġprocess")
-    tiny_casa.base_model.get_input_embeddings().weight.data[bad] = float("nan")
-    tied = tiny_casa.base_model.get_output_embeddings()
-    tied.weight = torch.nn.Parameter(torch.nan_to_num(tied.weight.data.clone()))
+    embedding = next(p for name, p in tiny_casa.named_parameters() if "embed_tokens" in name and len(p) > 2)
+    embedding.data[bad] = float("nan")
     verdicts = tiny_casa.classify([user("kill a process"), user("hello there")])
     assert [v.failed for v in verdicts] == [True, False]
 

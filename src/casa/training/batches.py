@@ -36,30 +36,33 @@ class Sequenced:
         return self.inputs["input_ids"].shape[1] + 1 + len(self.response_ids)
 
 
+def fitting(examples: Sequence[Example], chat: ChatFormat, max_prompt_tokens: int) -> list[Example]:
+    """Examples whose prompt is at most `max_prompt_tokens` long."""
+    return [e for e in examples if prompt_inputs(e, chat)["input_ids"].shape[1] <= max_prompt_tokens]
+
+
+def prompt_inputs(example: Example, chat: ChatFormat) -> dict[str, Tensor]:
+    """The prompt's tensors, batch size 1."""
+    return chat.prompt([{"role": "user", "content": example.text}]).inputs
+
+
 class ConditionalDataset(Dataset[Sequenced]):
-    """Tokenized examples; those whose prompt is too long are left out and counted in `dropped`.
+    """Tokenized examples.
 
     Args:
         examples: each with an answer.
         chat: the model's chat format.
-        max_prompt_tokens: longest prompt kept.
         max_response_tokens: answers are cut there; a cut one has no end-of-turn.
     """
 
-    def __init__(
-        self, examples: Sequence[Example], chat: ChatFormat, max_prompt_tokens: int, max_response_tokens: int
-    ) -> None:
+    def __init__(self, examples: Sequence[Example], chat: ChatFormat, max_response_tokens: int) -> None:
         end = chat.end_of_turn_id()
         self.items: list[Sequenced] = []
-        self.dropped = 0
         for example in examples:
-            inputs = chat.prompt([{"role": "user", "content": example.text}]).inputs
-            if inputs["input_ids"].shape[1] > max_prompt_tokens:
-                self.dropped += 1
-                continue
             assert example.answer is not None, f"{example.id} has no answer"
-            response = [*chat.text_ids(example.answer), end][:max_response_tokens]
-            self.items.append(Sequenced(inputs, response, example.malicious))
+            ended = [end] if example.complete else []
+            response = [*chat.text_ids(example.answer), *ended][:max_response_tokens]
+            self.items.append(Sequenced(prompt_inputs(example, chat), response, example.malicious))
 
     def __len__(self) -> int:
         return len(self.items)

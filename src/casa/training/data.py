@@ -31,6 +31,7 @@ class Example:
         group: examples of one group stay on one side of every split (a malicious query and its look-alike).
         split: which side it is on.
         source: where it comes from.
+        complete: whether the answer ends where the text ends (a cut one gets no end-of-turn).
     """
 
     id: str
@@ -41,6 +42,7 @@ class Example:
     group: str
     split: Split
     source: str
+    complete: bool = True
 
 
 def data_folder() -> Path:

@@ -50,20 +50,18 @@ def base_answers(
     return {text: answers[text] for text in texts}
 
 
-def with_base_answers(
-    examples: Sequence[Example], answers: dict[str, list[int]], tokenizer: Any
-) -> tuple[list[Example], int]:
-    """Benign examples answered as the base model does; those it refuses itself are left out and counted."""
-    kept, refused = [], 0
+def with_base_answers(examples: Sequence[Example], answers: dict[str, list[int]], chat: ChatFormat) -> list[Example]:
+    """Benign examples answered as the base model does; those it refuses itself are left out."""
+    kept, end = [], chat.end_of_turn_id()
     for example in examples:
         if not example.malicious:
-            answer = tokenizer.decode(answers[example.text], skip_special_tokens=True).strip()
+            ids = answers[example.text]
+            answer = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
             if not answer or is_refusal(answer):
-                refused += 1
                 continue
-            example = replace(example, answer=answer)
+            example = replace(example, answer=answer, complete=end in ids)
         kept.append(example)
-    return kept, refused
+    return kept
 
 
 def _read_cache(cache: Path) -> dict[str, list[int]]:

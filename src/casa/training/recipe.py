@@ -17,6 +17,7 @@ from casa.training.mix import with_refusals, wrap
 
 if TYPE_CHECKING:
     from casa.method.config import CasaConfig
+    from casa.model.messages import ChatFormat
     from casa.training.arguments import CasaTrainingArguments
 
 BASE_ANSWERS_FILE = "base_answers.jsonl"
@@ -120,18 +121,22 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     recipe, config, training = read_recipe(path, overrides)
     from casa.model.casa_model import CasaModel
-    from casa.model.families import load_base, load_processor
-    from casa.training.batches import ConditionalDataset
+    from casa.method.tokens import add_safety_tokens
+    from casa.model.families import load_base, load_processor, tokenizer_of
+    from casa.model.messages import ChatFormat
+    from casa.training.batches import ConditionalDataset, fitting
     from casa.training.trainer import CasaTrainer
 
     examples = training_examples(recipe, training.seed)
     processor, base = load_processor(recipe.base_model), load_base(recipe.base_model, _dtype(recipe.dtype))
     output = Path(training.output_dir)
-    examples, refused = _answered(examples, base, processor, config, recipe, output)
+    chat = ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
+    short = fitting(examples, chat, recipe.max_prompt_tokens)
+    answered = _answered(short, base, chat, recipe, output)
     casa = CasaModel.attach(
         base, processor, config, r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout
     )
-    dataset = ConditionalDataset(examples, casa.chat, recipe.max_prompt_tokens, recipe.max_response_tokens)
+    dataset = ConditionalDataset(answered, casa.chat, recipe.max_response_tokens)
     trainer = CasaTrainer(casa, dataset, dev_queries(recipe), training)
     metrics = trainer.run()
     casa.eval()
@@ -139,7 +144,7 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     summary = {
         "model": str(output),
         "examples": dict(Counter("malicious" if item.malicious else "benign" for item in dataset.items)),
-        "left_out": {"prompt_too_long": dataset.dropped, "base_model_refused": refused},
+        "left_out": {"prompt_too_long": len(examples) - len(short), "no_answer": len(short) - len(answered)},
         **metrics,
     }
     (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -174,18 +179,13 @@ def _dtype(name: str) -> Any:
 
 
 def _answered(
-    examples: list[Example], base: Any, processor: Any, config: CasaConfig, recipe: Recipe, output: Path
-) -> tuple[list[Example], int]:
-    """Examples with the answers that training teaches; how many the base model refused itself."""
+    examples: list[Example], base: Any, chat: ChatFormat, recipe: Recipe, output: Path
+) -> list[Example]:
+    """Examples with the answers that training teaches; those that have none are left out."""
     if recipe.benign_answers == "data":
-        return [example for example in examples if example.answer is not None], 0
-    from casa.method.tokens import add_safety_tokens
-    from casa.model.families import tokenizer_of
-    from casa.model.messages import ChatFormat
+        return [example for example in examples if example.answer is not None]
     from casa.training.distill import base_answers, with_base_answers
 
-    tokenizer = tokenizer_of(processor)
-    chat = ChatFormat(processor, add_safety_tokens(tokenizer, config), config)
     texts = [example.text for example in examples if not example.malicious]
     answers = base_answers(base, chat, texts, recipe.max_response_tokens, 32, output / BASE_ANSWERS_FILE)
-    return with_base_answers(examples, answers, tokenizer)
+    return with_base_answers(examples, answers, chat)
