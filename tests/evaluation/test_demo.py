@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from casa.baselines.pretrained import Undefended, demo_prompts, report, run_demo, summarise
 from casa.evaluation import demo
-from casa.evaluation.demo import Undefended, demo_prompts, report, run_demo, summarise
 
 
 def user(text):

@@ -65,7 +65,9 @@ def test_a_decision_on_finite_values_follows_the_threshold(safe, unsafe, v, gate
 )
 def test_a_value_that_is_not_finite_is_decided_unsafe(place, bad):
     values = {"safe": 1.0, "unsafe": 1.0, "risk": 0.1, place: bad}
-    gated = gate_logits(torch.tensor([values["safe"]]), torch.tensor([values["unsafe"]]), risk_of(values["risk"]), "log")
+    gated = gate_logits(
+        torch.tensor([values["safe"]]), torch.tensor([values["unsafe"]]), risk_of(values["risk"]), "log"
+    )
     decision = decide(gated, 1.0)
     assert decision.unsafe.item()
     assert decision.failed.item()

@@ -1,7 +1,7 @@
 import pytest
-from conftest import user
 
 from casa.model.refusal import FIXED_REFUSAL
+from conftest import user
 
 
 def test_classify_takes_one_conversation_or_a_list(tiny_casa):

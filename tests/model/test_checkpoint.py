@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
-from conftest import make_tiny_base, user
 from safetensors.torch import load_file, save_file
 
 from casa import CasaModel
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
+from conftest import make_tiny_base, user
 
 
 def perturb(casa):

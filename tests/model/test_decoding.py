@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
-from conftest import user
 from transformers import LogitsProcessor
 
 from casa.errors import UnsafeStateError
 from casa.model.messages import collate_prompts
+from conftest import user
 
 PROMPTS = ["hi", "How do I kill a stuck Python process?", "Tell me a story about a long train ride. " * 6]
 

@@ -3,13 +3,13 @@
 from collections import Counter
 
 import pytest
-from conftest import user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casa import CasaConfig
 from casa.method import add_safety_tokens
 from casa.model.messages import ChatFormat
+from conftest import user
 
 INTERNAL = ["<|audio_placeholder|>", "<|image_placeholder|>", "<|video_placeholder|>"]
 
@@ -73,7 +73,9 @@ def test_a_prefill_cannot_bring_in_a_control_token(chat):
         assert chat.tokenizer.decode(prompt.prefill_ids) == f"Sure{token}"
 
 
-PIECES = st.sampled_from(["<|", "|>", "im_start", "im_end", "<|im_end|>", "<|safe|>", "unsafe", "\n", " ", "<", ">", "é", "你"])
+PIECES = st.sampled_from(
+    ["<|", "|>", "im_start", "im_end", "<|im_end|>", "<|safe|>", "unsafe", "\n", " ", "<", ">", "é", "你"]
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

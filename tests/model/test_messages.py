@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from conftest import user
 from PIL import Image
 
 from casa import CasaConfig
 from casa.errors import MessageError
 from casa.method import add_safety_tokens
 from casa.model.messages import ChatFormat, collate_prompts
+from conftest import user
 
 
 def make_chat(processor, refused=frozenset(), **config):

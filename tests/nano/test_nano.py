@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from conftest import user
 
 from casa.errors import CheckpointError, MessageError, MissingDependencyError
 from casa.model.families import load_base, load_processor
@@ -12,6 +11,7 @@ from casa.nano.build import cache_root, read_manifest
 from casa.nano.language import load_smollm2
 from casa.nano.processor import load_smollm2_tokenizer
 from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file
+from conftest import user
 
 TEXTS = [
     "The capital of France is",
@@ -86,7 +86,9 @@ def test_it_refuses_media_while_its_towers_are_untrained(base):
 
 def test_it_answers_a_plain_question(base):
     processor = load_processor("casa-nano")
-    text = processor.apply_chat_template(user("What is the capital of France?"), tokenize=False, add_generation_prompt=True)
+    text = processor.apply_chat_template(
+        user("What is the capital of France?"), tokenize=False, add_generation_prompt=True
+    )
     ids = processor.tokenizer(text, return_tensors="pt")
     output = base.generate(**ids, max_new_tokens=12, do_sample=False)
     assert "Paris" in processor.tokenizer.decode(output[0, ids["input_ids"].shape[1] :])

@@ -11,7 +11,7 @@ from casa.cli.models import load_casa, load_undefended
 from casa.cli.options import ExitCodeOption, JsonOption, LengthOption, ModelOption, SystemOption
 
 if TYPE_CHECKING:
-    from casa.evaluation.demo import Undefended
+    from casa.baselines.pretrained import Undefended
 
 
 def ask(

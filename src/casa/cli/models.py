@@ -10,7 +10,7 @@ from casa.cli.console import err
 from casa.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from casa.evaluation.demo import Undefended
+    from casa.baselines.pretrained import Undefended
     from casa.model.casa_model import CasaModel
 
 
@@ -25,7 +25,7 @@ def load_casa(source: str, overrides: dict[str, Any] | None = None) -> CasaModel
 def load_undefended(source: str) -> Undefended:
     """The base model of a CASA model, without CASA."""
     with _loading(f"the base model of {source}"):
-        from casa.evaluation.demo import Undefended
+        from casa.baselines.pretrained import Undefended
 
         return Undefended.from_pretrained(source)
 

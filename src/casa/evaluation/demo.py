@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib import metadata, resources
+from dataclasses import asdict, dataclass
+from importlib import resources
 from statistics import median, quantiles
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.generation.streamers import TextStreamer
 
-import casa as package
+from casa.baselines.pretrained import Undefended
 from casa.evaluation.metrics import Rate
-from casa.method.config import CasaConfig
-from casa.method.tokens import add_safety_tokens
+from casa.provenance import environment
 from casa.model.casa_model import CasaModel
-from casa.model.checkpoint import read_config, resolve
-from casa.model.families import load_base, load_processor, tokenizer_of, untrained_media
-from casa.model.messages import ChatFormat, Message, collate_prompts
+from casa.model.messages import Message, collate_prompts
 from casa.model.outputs import Attribution, Verdict
 from casa.model.refusal import is_refusal
 
@@ -74,76 +68,6 @@ def demo_prompts() -> list[DemoPrompt]:
     """The prompts that the package carries."""
     text = (resources.files("casa") / "data" / "demo.jsonl").read_text(encoding="utf-8")
     return [DemoPrompt(**json.loads(line)) for line in text.splitlines()]
-
-
-class Undefended:
-    """The base model of a CASA model, without CASA: plain chat in the same format.
-
-    Args:
-        model: the base model.
-        chat: its chat format.
-    """
-
-    def __init__(self, model: Any, chat: ChatFormat) -> None:
-        self.model = model
-        self.chat = chat
-
-    @classmethod
-    def from_pretrained(cls, source: str) -> Undefended:
-        """Loads the base model that a CASA model was trained on.
-
-        Args:
-            source: "casa-nano", a CASA folder, or a hub id of a CASA model.
-
-        Raises:
-            CheckpointError: `source` is no CASA model.
-        """
-        content = read_config(resolve(source, {}))
-        config = replace(CasaConfig.from_dict(content["casa"]), safety_prompt=None)  # the prompt belongs to the defence
-        name = content["base_model"]["name"]
-        processor = load_processor(name)
-        tokens = add_safety_tokens(tokenizer_of(processor), config)
-        model = load_base(name)
-        return cls(model, ChatFormat(processor, tokens, config, untrained_media(model)))
-
-    @torch.inference_mode()
-    def respond(
-        self,
-        messages: Sequence[Message],
-        max_new_tokens: int = 256,
-        on_text: Callable[[str], None] | None = None,
-        **arguments: Any,
-    ) -> str:
-        """Answers one conversation; a last assistant message is continued.
-
-        Args:
-            messages: the conversation.
-            max_new_tokens: length of the answer.
-            on_text: given the answer piece by piece as it comes.
-            arguments: further arguments of `generate`; greedy decoding where nothing else is asked for.
-        """
-        prompt = self.chat.prompt(messages)
-        given = torch.tensor([prompt.prefill_ids], dtype=torch.long)
-        ids = torch.cat([prompt.inputs["input_ids"], given], dim=1)
-        inputs = {**prompt.inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
-        if on_text is not None:
-            arguments["streamer"] = _Pieces(self.chat.tokenizer, on_text)
-        chosen = {"do_sample": False, **arguments}
-        output = self.model.generate(**inputs, **chosen, max_new_tokens=max_new_tokens)
-        text: str = self.chat.tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
-        return text.strip()
-
-
-class _Pieces(TextStreamer):
-    """Hands over finished pieces of text."""
-
-    def __init__(self, tokenizer: Any, on_text: Callable[[str], None]) -> None:
-        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        self._on_text = on_text
-
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-        self._on_text(text)
 
 
 @dataclass(frozen=True)
@@ -319,16 +243,4 @@ class DemoReport:
 
 def report(model: str, casa: CasaModel, rows: list[DemoRow]) -> DemoReport:
     """The report on finished rows."""
-    return DemoReport(model, casa.base["name"], summarise(rows), rows, _environment(casa.device))
-
-
-def _environment(device: torch.device) -> dict[str, str]:
-    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()}-core CPU"
-    versions = {name: metadata.version(name) for name in ("torch", "transformers", "peft")}
-    return {
-        "machine": machine,
-        "threads": str(torch.get_num_threads()),
-        "casa": package.__version__,
-        "python": platform.python_version(),
-        **versions,
-    }
+    return DemoReport(model, casa.base["name"], summarise(rows), rows, environment(casa.device))

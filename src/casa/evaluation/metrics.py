@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
+
+import numpy as np
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -57,3 +60,36 @@ class Rate:
         """
         low, high = wilson_interval(successes, n)
         return cls(successes, n, successes / n, low, high)
+
+
+@dataclass(frozen=True)
+class Auroc:
+    """Area under the ROC curve with its 95% interval.
+
+    Attributes:
+        value: probability that a malicious query scores above a benign one, ties counted half.
+        low: lower end of the bootstrap interval.
+        high: its upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def auroc_with_interval(
+    malicious: Sequence[float], benign: Sequence[float], resamples: int = 1000, seed: int = 0
+) -> Auroc:
+    """AUROC with a percentile bootstrap interval, both classes resampled."""
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(seed)
+    positive, negative = np.asarray(malicious), np.asarray(benign)
+    labels = np.repeat([1, 0], [len(positive), len(negative)])
+
+    def area(above: np.ndarray, below: np.ndarray) -> float:
+        return float(roc_auc_score(labels, np.concatenate([above, below])))
+
+    drawn = [area(rng.choice(positive, len(positive)), rng.choice(negative, len(negative))) for _ in range(resamples)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Auroc(area(positive, negative), float(low), float(high))

@@ -92,5 +92,3 @@ def token_indices(base_model: Any, tokens: SafetyTokens) -> dict[str, list[int]]
         modules.append(base_model.get_output_embeddings())
     names = {module: name for name, module in base_model.named_modules()}
     return {names[module]: list(tokens) for module in modules}
-
-

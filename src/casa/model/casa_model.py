@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +85,8 @@ class CasaModel(nn.Module):
     @property
     def base_model(self) -> Any:
         """The MLLM itself, without PEFT's shell around it."""
-        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        model: Any = self.model
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
 
     @property
     def device(self) -> torch.device:
@@ -94,26 +95,28 @@ class CasaModel(nn.Module):
 
     # -- one turn ------------------------------------------------------------------------------------------------
 
+    @overload
+    def classify(self, messages: Sequence[Message]) -> Verdict: ...
+
+    @overload
+    def classify(self, messages: Sequence[Sequence[Message]]) -> list[Verdict]: ...
+
     @torch.inference_mode()
-    def classify(self, messages: Sequence[Message] | Sequence[Sequence[Message]]) -> Any:
+    def classify(self, messages: Any) -> Verdict | list[Verdict]:
         """The verdict on a conversation, or a list of verdicts on a list of conversations: one prefill, no decoding.
 
         Raises:
             MessageError: a conversation is malformed.
         """
         if not _is_batch(messages):
-            return self.classify([messages])[0]  # type: ignore[list-item]
-        inputs = self._collate([self.chat.prompt(conversation) for conversation in messages])  # type: ignore[arg-type]
-        with self._turn, self.read_prefill(inputs["attention_mask"]) as reader:
-            self.base_model(**inputs, use_cache=False)
+            return self.classify([messages])[0]
+        _, reader = self._read([self.chat.prompt(conversation) for conversation in messages])
         return self._verdicts(reader.decision(), reader.risk())
 
     @torch.inference_mode()
     def explain(self, messages: Sequence[Message]) -> list[Attribution]:
         """Each prompt token's share of v_s, in order; the shares sum to v_s."""
-        inputs = self._collate([self.chat.prompt(messages)])
-        with self._turn, self.read_prefill(inputs["attention_mask"]) as reader:
-            self.base_model(**inputs, use_cache=False)
+        inputs, reader = self._read([self.chat.prompt(messages)])
         tokenizer, control = self.chat.tokenizer, self.chat.control.ids
         shares = reader.risk().attributions[0].tolist()
         ids = inputs["input_ids"][0].tolist()
@@ -187,7 +190,7 @@ class CasaModel(nn.Module):
         on_verdicts: Callable[[list[Verdict]], None] | None = None,
         **arguments: Any,
     ) -> Any:
-        """transformers' `generate`, with the safety token as the first new id; one prefill plus ordinary decoding.
+        """Transformers' `generate`, with the safety token as the first new id; one prefill plus ordinary decoding.
 
         Args:
             prefill_ids: ids that follow the safety token.
@@ -234,6 +237,13 @@ class CasaModel(nn.Module):
         return PrefillReader(
             self.base_model, self.safety_attention, self.config, self.tokens, mask, keep, earlier_scores
         )
+
+    def _read(self, prompts: list[Prompt]) -> tuple[dict[str, Tensor], PrefillReader]:
+        """One prefill of some prompts without a cache: the batch, and what was read off it."""
+        inputs = self._collate(prompts)
+        with self._turn, self.read_prefill(inputs["attention_mask"]) as reader:
+            self.base_model(**inputs, use_cache=False)
+        return inputs, reader
 
     def _verdicts(self, decision: Decision, risk: SafetyRisk) -> list[Verdict]:
         columns = (decision.p_unsafe.tolist(), decision.unsafe.tolist(), decision.failed.tolist(), risk.risk.tolist())

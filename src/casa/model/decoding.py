@@ -151,6 +151,7 @@ class SafetyTokenProcessor(LogitsProcessor):
         self._step = 0
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Scores of the next token, shape (rows, vocabulary)."""
         step, self._step = self._step, self._step + 1
         if step == 0:
             return self._safety_token(scores)

@@ -28,8 +28,8 @@ def load_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) ->
     source = base_source(source)
     config = AutoConfig.from_pretrained(source, **{k: v for k, v in options.items() if k in ("revision", "token")})
     if thinker := getattr(config, "thinker_config", None):
-        name = AutoModelForImageTextToText._model_mapping[type(thinker)].__name__
-        loader: Any = getattr(transformers, name)
+        classes: Any = AutoModelForImageTextToText._model_mapping
+        loader: Any = getattr(transformers, classes[type(thinker)].__name__)
     else:
         autos = (AutoModelForMultimodalLM, AutoModelForImageTextToText, AutoModelForCausalLM)
         loader = next((auto for auto in autos if type(config) in auto._model_mapping), AutoModelForCausalLM)
@@ -41,7 +41,9 @@ def load_processor(source: str, **options: Any) -> Any:
     """The processor of a multimodal checkpoint, or the tokenizer of a text-only one."""
     from transformers import AutoProcessor
 
-    return AutoProcessor.from_pretrained(base_source(source), **{k: v for k, v in options.items() if k in ("revision", "token")})
+    return AutoProcessor.from_pretrained(
+        base_source(source), **{k: v for k, v in options.items() if k in ("revision", "token")}
+    )
 
 
 def tokenizer_of(processor: Any) -> Any:

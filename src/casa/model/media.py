@@ -65,7 +65,9 @@ def load_audio(source: Any, rate: int, source_rate: int | None = None) -> Any:
         raise MissingDependencyError(f"audio needs soundfile and soxr: pip install soundfile soxr ({error})") from error
     if hasattr(source, "__array_interface__"):
         if source_rate is None:
-            raise MessageError("an audio array needs its sampling rate: {'type': 'audio', 'audio': x, 'sampling_rate': 16000}")
+            raise MessageError(
+                "an audio array needs its sampling rate: {'type': 'audio', 'audio': x, 'sampling_rate': 16000}"
+            )
         wave, found = np.asarray(source, dtype=np.float32), source_rate
     else:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from jinja2 import TemplateError
 from torch import Tensor
 
 from casa.errors import MessageError
@@ -136,9 +137,12 @@ class ChatFormat:
     def _render(self, turns: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
         if self.processor is self.tokenizer:  # templates of text-only models take strings
             turns = [{**turn, "content": _only_text(turn)} for turn in turns]
-        rendered: str = self.processor.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=add_generation_prompt
-        )
+        try:
+            rendered: str = self.processor.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        except TemplateError as error:
+            raise MessageError(f"the model's chat template refuses this conversation: {error}") from error
         return rendered
 
     def _tokenize(self, text: str) -> list[int]:
@@ -156,8 +160,10 @@ class ChatFormat:
         images, audios = [], []
         for part in (part for turn in turns for part in turn["content"] if part["type"] != "text"):
             kind = part["type"]
-            if kind in self._refused_media or kind == "video":
-                raise MessageError(f"this model cannot take {kind} input (its {kind} tower is not trained)")
+            if kind in self._refused_media:
+                raise MessageError(f"this model cannot take {kind} input: its {kind} tower is not trained yet")
+            if kind == "video":
+                raise MessageError("video input is not supported; give its frames as images")
             if kind == "image":
                 images.append(load_image(part["image"]))
             else:

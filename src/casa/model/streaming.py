@@ -23,7 +23,7 @@ class _AnswerStreamer(TextIteratorStreamer):
 
     def __init__(self, tokenizer: Any, events: queue.Queue[Any], skipped: int) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        self._events, self._skipped = events, skipped
+        self._events, self._skipped, self._begun = events, skipped, False
 
     def put(self, value: Any) -> None:
         if not self.next_tokens_are_prompt and self._skipped > 0:
@@ -32,7 +32,9 @@ class _AnswerStreamer(TextIteratorStreamer):
         super().put(value)
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        text = text if self._begun else text.lstrip()
         if text:
+            self._begun = True
             self._events.put(StreamEvent(None, text))
 
 

@@ -35,5 +35,5 @@ class CasaTrainingArguments(TrainingArguments):
     eval_strategy: str = "steps"
     eval_steps: float | None = 100
     report_to: str = "tensorboard"
-    remove_unused_columns: bool | None = False
+    remove_unused_columns: bool = False
     seed: int = 0

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from casa.data.reading import Example
 from casa.method.objective import IGNORED
 from casa.model.messages import ChatFormat, collate_prompts
-from casa.training.data import Example
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,7 @@ class BalancedBatches(Sampler[list[int]]):
 
     _BUCKET = 16  # batches that are sorted by length together
 
-    def __init__(
-        self, labels: Sequence[bool], lengths: Sequence[int], batch_size: int, epochs: int, seed: int
-    ) -> None:
+    def __init__(self, labels: Sequence[bool], lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -> None:
         if batch_size % 2:
             raise ValueError(f"batch size must be even to balance the classes, not {batch_size}")
         self._classes = [[i for i, label in enumerate(labels) if label == value] for value in (False, True)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from casa.data.reading import Example
 from casa.model.casa_model import CasaModel
 from casa.model.outputs import Verdict
-from casa.training.data import Example
 
 
 def classify_texts(casa: CasaModel, texts: Sequence[str], batch_size: int) -> list[Verdict]:
@@ -35,7 +35,9 @@ def verdict_metrics(
         Share called unsafe for each kind and the areas under the ROC curve of p_unsafe and of v_s alone (plain malicious
         against plain benign); and each kind's values of v_s.
     """
-    verdicts = {kind: classify_texts(casa, [e.text for e in examples], batch_size) for kind, examples in queries.items()}
+    verdicts = {
+        kind: classify_texts(casa, [e.text for e in examples], batch_size) for kind, examples in queries.items()
+    }
     metrics: dict[str, float] = {
         f"flagged_{kind}": sum(v.label == "unsafe" for v in found) / len(found)
         for kind, found in verdicts.items()
@@ -56,4 +58,3 @@ def area_under_roc(malicious: Sequence[float], benign: Sequence[float]) -> float
     labels = [1] * len(malicious) + [0] * len(benign)
     area: Any = roc_auc_score(labels, [*malicious, *benign])
     return float(area)
-

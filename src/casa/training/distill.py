@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from rich.progress import track
 
+from casa.data.reading import Example
 from casa.model.messages import ChatFormat, collate_prompts
 from casa.model.refusal import is_refusal
-from casa.training.data import Example
 
 
 @torch.inference_mode()

@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+from casa.data.reading import Example, Template
 from casa.errors import DataError
-from casa.training.data import Example, Template
 
 
 def wrap(
@@ -36,19 +36,11 @@ def wrap(
         if pool:
             template = rng.choice(pool)
             text = template.fill(example.text)
-            example = replace(example, id=f"{example.id}@{template.id}", text=text, kind=f"{example.kind}+{template.family}")
+            example = replace(
+                example, id=f"{example.id}@{template.id}", text=text, kind=f"{example.kind}+{template.family}"
+            )
         wrapped.append(example)
     return wrapped
-
-
-def in_every_framing(examples: Sequence[Example], templates: Sequence[Template], each: int, seed: int) -> list[Example]:
-    """Every example in `each` different framings, drawn at random; for evaluation."""
-    rng = random.Random(seed)
-    return [
-        replace(example, id=f"{example.id}@{t.id}", text=t.fill(example.text), kind=f"{example.kind}+{t.family}")
-        for example in examples
-        for t in rng.sample(list(templates), min(each, len(templates)))
-    ]
 
 
 def with_refusals(examples: Sequence[Example], seed: int, variety: int | None = None) -> list[Example]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from casa.data.reading import SEED_DATA, Example, jailbreak_templates, neutral_wrappers, read_examples
 from casa.errors import CasaError
-from casa.training.data import SEED_DATA, Example, jailbreak_templates, neutral_wrappers, read_examples
+from casa.provenance import provenance
 from casa.training.mix import with_refusals, wrap
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     recipe, config, training = read_recipe(path, overrides)
-    from casa.model.casa_model import CasaModel
     from casa.method.tokens import add_safety_tokens
+    from casa.model.casa_model import CasaModel
     from casa.model.families import load_base, load_processor, tokenizer_of
     from casa.model.messages import ChatFormat
     from casa.training.batches import ConditionalDataset, fitting
@@ -129,7 +130,7 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
 
     examples = training_examples(recipe, training.seed)
     processor, base = load_processor(recipe.base_model), load_base(recipe.base_model, _dtype(recipe.dtype))
-    output = Path(training.output_dir)
+    output = Path(str(training.output_dir))
     chat = ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
     short = fitting(examples, chat, recipe.max_prompt_tokens)
     answered = _answered(short, base, chat, recipe, output)
@@ -142,6 +143,7 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     casa.eval()
     casa.save_pretrained(output)
     summary = {
+        **provenance(casa.device, training.seed),
         "model": str(output),
         "examples": dict(Counter("malicious" if item.malicious else "benign" for item in dataset.items)),
         "left_out": {"prompt_too_long": len(examples) - len(short), "no_answer": len(short) - len(answered)},
@@ -155,7 +157,7 @@ def dev_queries(recipe: Recipe) -> dict[str, list[Example]]:
     """Queries of the dev split by kind, some of them in framings that training never sees."""
     import random
 
-    from casa.training.mix import in_every_framing
+    from casa.attacks.templates import in_every_framing
 
     dev = [example for example in read_examples(recipe.train_files) if example.split == "dev"]
     random.Random(0).shuffle(dev)
@@ -178,9 +180,7 @@ def _dtype(name: str) -> Any:
     return name if name == "auto" else getattr(torch, name)
 
 
-def _answered(
-    examples: list[Example], base: Any, chat: ChatFormat, recipe: Recipe, output: Path
-) -> list[Example]:
+def _answered(examples: list[Example], base: Any, chat: ChatFormat, recipe: Recipe, output: Path) -> list[Example]:
     """Examples with the answers that training teaches; those that have none are left out."""
     if recipe.benign_answers == "data":
         return [example for example in examples if example.answer is not None]

@@ -14,12 +14,12 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 
+from casa.data.reading import Example
 from casa.errors import UnsafeStateError
 from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import ADAPTER_FILE, ATTENTION_FILE, CONFIG_FILE
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.batches import BalancedBatches, ConditionalCollator, ConditionalDataset
-from casa.training.data import Example
 from casa.training.dev import verdict_metrics
 from casa.training.step import ConditionalTask
 
@@ -121,7 +121,8 @@ class CasaTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW (or what `optim` names) with one group each for LoRA, token rows and safety attention."""
         if self.optimizer is None:
-            optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            task: Any = self.model
+            optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, task)
             self.optimizer = optimizer_class(list(self._parameter_groups()), **options)
         return self.optimizer
 

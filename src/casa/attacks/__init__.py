@@ -1,0 +1,1 @@
+"""Attacks: seeded functions from samples to samples."""

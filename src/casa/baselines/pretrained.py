@@ -1,0 +1,86 @@
+"""The undefended model: what CASA is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from transformers.generation.streamers import TextStreamer
+
+from casa.method.config import CasaConfig
+from casa.method.tokens import add_safety_tokens
+from casa.model.checkpoint import read_config, resolve
+from casa.model.families import load_base, load_processor, tokenizer_of, untrained_media
+from casa.model.messages import ChatFormat, Message
+
+
+class Undefended:
+    """The base model of a CASA model, without CASA: plain chat in the same format.
+
+    Args:
+        model: the base model.
+        chat: its chat format.
+    """
+
+    def __init__(self, model: Any, chat: ChatFormat) -> None:
+        self.model = model
+        self.chat = chat
+
+    @classmethod
+    def from_pretrained(cls, source: str) -> Undefended:
+        """Loads the base model that a CASA model was trained on.
+
+        Args:
+            source: "casa-nano", a CASA folder, or a hub id of a CASA model.
+
+        Raises:
+            CheckpointError: `source` is no CASA model.
+        """
+        content = read_config(resolve(source, {}))
+        config = replace(CasaConfig.from_dict(content["casa"]), safety_prompt=None)  # the prompt belongs to the defence
+        name = content["base_model"]["name"]
+        processor = load_processor(name)
+        tokens = add_safety_tokens(tokenizer_of(processor), config)
+        model = load_base(name)
+        return cls(model, ChatFormat(processor, tokens, config, untrained_media(model)))
+
+    @torch.inference_mode()
+    def respond(
+        self,
+        messages: Sequence[Message],
+        max_new_tokens: int = 256,
+        on_text: Callable[[str], None] | None = None,
+        **arguments: Any,
+    ) -> str:
+        """Answers one conversation; a last assistant message is continued.
+
+        Args:
+            messages: the conversation.
+            max_new_tokens: length of the answer.
+            on_text: given the answer piece by piece as it comes.
+            arguments: further arguments of `generate`; greedy decoding where nothing else is asked for.
+        """
+        prompt = self.chat.prompt(messages)
+        given = torch.tensor([prompt.prefill_ids], dtype=torch.long)
+        ids = torch.cat([prompt.inputs["input_ids"], given], dim=1)
+        inputs = {**prompt.inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
+        if on_text is not None:
+            arguments["streamer"] = _Pieces(self.chat.tokenizer, on_text)
+        chosen = {"do_sample": False, **arguments}
+        output = self.model.generate(**inputs, **chosen, max_new_tokens=max_new_tokens)
+        text: str = self.chat.tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
+        return text.strip()
+
+
+class _Pieces(TextStreamer):
+    """Hands over finished pieces of text."""
+
+    def __init__(self, tokenizer: Any, on_text: Callable[[str], None]) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self._on_text = on_text
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        self._on_text(text)

@@ -1,0 +1,46 @@
+"""Where a number comes from: command, commit, versions and machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+import casa as package
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Machine class and versions."""
+    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()}-core CPU"
+    versions = {name: metadata.version(name) for name in ("torch", "transformers", "peft")}
+    return {
+        "machine": machine,
+        "threads": str(torch.get_num_threads()),
+        "casa": package.__version__,
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def provenance(device: torch.device, seed: int) -> dict[str, object]:
+    """What a results file says of its making, beside its numbers."""
+    module = (sys.modules["__main__"].__spec__ or None) and sys.modules["__main__"].__spec__.name
+    command = f"python -m {module}" if module else Path(sys.argv[0]).name
+    return {
+        "command": " ".join([command, *sys.argv[1:]]),
+        "commit": _commit(),
+        "seed": seed,
+        "environment": environment(device),
+    }
+
+
+def _commit() -> str:
+    """The checked-out commit; "unknown" outside a checkout."""
+    folder = Path(__file__).parent
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"

@@ -1,0 +1,94 @@
+import json
+from collections import Counter
+
+import pytest
+
+from casa.data.reading import data_folder, jailbreak_templates, neutral_wrappers, read_examples, read_templates
+from casa.errors import DataError
+
+
+def write(path, *rows):
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", r"x.jsonl:2"),
+        ("[]", r"x.jsonl:2"),
+        ({"label": "benign"}, "text"),
+        ({"text": " ", "label": "benign"}, "text must be"),
+        ({"text": "a", "label": "bad"}, "label must be"),
+        ({"text": "a", "label": "benign", "response": 3}, "must be a non-empty string"),
+        ({"text": "a", "label": "benign", "split": "other"}, "split must be"),
+    ],
+)
+def test_a_malformed_row_is_named_by_file_and_line(tmp_path, row, message):
+    path = write(tmp_path / "x.jsonl", {"text": "fine", "label": "benign"}, row)
+    with pytest.raises(DataError, match=message) as error:
+        read_examples([path])
+    assert "x.jsonl:2" in str(error.value)
+
+
+def test_all_malformed_rows_are_named_at_once(tmp_path):
+    with pytest.raises(DataError, match=r"(?s)x.jsonl:1.*x.jsonl:3.*and 5 more"):
+        read_examples([write(tmp_path / "x.jsonl", *["{"] * 15)])
+
+
+def test_a_repeated_id_and_a_missing_or_empty_file_are_refused(tmp_path):
+    row = {"id": "a", "text": "t", "label": "benign"}
+    with pytest.raises(DataError, match="'a' occurs twice"):
+        read_examples([write(tmp_path / "x.jsonl", row, row)])
+    with pytest.raises(DataError, match="cannot read"):
+        read_examples([tmp_path / "missing.jsonl"])
+    with pytest.raises(DataError, match="no examples"):
+        read_examples([write(tmp_path / "empty.jsonl", "")])
+
+
+def test_the_seed_data_has_the_promised_size_and_balance():
+    examples = read_examples(["seed"])
+    kinds = Counter((e.malicious, e.kind) for e in examples)
+    assert kinds[True, "plain"] >= 600
+    assert kinds[False, "plain"] + kinds[False, "lookalike"] >= 900
+    assert kinds[False, "lookalike"] * 3 >= kinds[False, "plain"] + kinds[False, "lookalike"]
+    assert len({e.source for e in examples}) == 13
+    assert all(e.answer for e in examples)
+    assert len({e.text.lower() for e in examples}) == len(examples)
+
+
+def test_the_classes_of_the_seed_data_have_like_lengths():
+    examples = read_examples(["seed"])
+    means = []
+    for malicious in (True, False):
+        lengths = [len(e.text.split()) for e in examples if e.malicious == malicious]
+        means.append(sum(lengths) / len(lengths))
+    assert abs(means[0] - means[1]) < 0.1 * means[0]
+
+
+def test_a_query_and_its_look_alike_are_on_one_side_of_every_split():
+    splits: dict[str, set[str]] = {}
+    for example in read_examples(["seed"]):
+        splits.setdefault(example.group, set()).add(example.split)
+    assert all(len(found) == 1 for found in splits.values())
+    assert {split for found in splits.values() for split in found} == {"train", "dev", "test"}
+
+
+def test_template_families_never_cross_splits():
+    families: dict[str, set[str]] = {}
+    for template in read_templates(data_folder() / "templates.jsonl"):
+        families.setdefault(template.family, set()).add(template.split)
+        assert template.template.count("{query}") == 1
+    assert all(len(found) == 1 for found in families.values())
+    for split in ("train", "dev", "test"):
+        assert jailbreak_templates(split) and neutral_wrappers(split)
+
+
+def test_a_template_leaves_other_braces_alone(tmp_path):
+    path = write(tmp_path / "t.jsonl", {"id": "a", "split": "train", "template": '{"q": "{query}"}'})
+    assert read_templates(path)[0].fill("x {y}") == '{"q": "x {y}"}'
+
+
+def test_a_template_without_slot_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"t.jsonl:1.*slot"):
+        read_templates(write(tmp_path / "t.jsonl", {"id": "a", "split": "train", "template": "no"}))

@@ -1,0 +1,51 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from casa.attacks.templates import in_every_framing
+from casa.data.reading import Example, Template
+from casa.errors import DataError
+from casa.training.mix import with_refusals, wrap
+
+JAILBREAKS = [Template(f"j{i}", "role", "train", f"J{i} {{query}}") for i in range(3)]
+NEUTRAL = [Template("n", "neutral", "train", "N {query}")]
+EXAMPLES = [
+    Example(str(i), f"q{i}", i % 2 == 0, f"a{i}" if i % 4 else None, "plain", str(i), "train", "s") for i in range(2000)
+]
+
+
+def test_both_classes_are_wrapped_alike():
+    wrapped = wrap(EXAMPLES, JAILBREAKS, NEUTRAL, 0.3, 0.1, seed=0)
+    counts = Counter((e.malicious, e.text[0]) for e in wrapped)
+    for malicious in (True, False):
+        assert counts[malicious, "J"] / 1000 == pytest.approx(0.3, abs=0.05)
+        assert counts[malicious, "N"] / 1000 == pytest.approx(0.1, abs=0.04)
+    assert wrap(EXAMPLES, JAILBREAKS, NEUTRAL, 0.3, 0.1, seed=0) == wrapped
+
+
+def test_wrapping_keeps_label_answer_and_group():
+    for before, after in zip(EXAMPLES, wrap(EXAMPLES, JAILBREAKS, [], 1.0, 0.0, seed=0), strict=True):
+        assert before.text in after.text
+        assert (before.malicious, before.answer, before.group) == (after.malicious, after.answer, after.group)
+
+
+def test_every_malicious_example_gets_a_refusal_and_no_benign_one_changes():
+    filled = with_refusals(EXAMPLES, seed=0)
+    assert all(e.answer for e in filled if e.malicious)
+    assert [e for e in filled if not e.malicious] == [e for e in EXAMPLES if not e.malicious]
+
+
+def test_refusal_variety_limits_how_many_are_taught():
+    assert len({e.answer for e in with_refusals(EXAMPLES, seed=0, variety=5) if e.malicious}) == 5
+
+
+def test_no_refusal_at_all_is_an_error():
+    with pytest.raises(DataError, match="refusal"):
+        with_refusals([replace(EXAMPLES[0], answer=None)], seed=0)
+
+
+def test_every_framing_is_a_different_one():
+    framed = in_every_framing(EXAMPLES[:5], JAILBREAKS, 2, seed=0)
+    assert len(framed) == 10
+    assert len({e.id for e in framed}) == 10

@@ -1,0 +1,131 @@
+"""Whole training runs on a tiny model: they end, they learn, and a killed one goes on as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from casa import CasaModel
+from casa.errors import CasaError
+from casa.training.recipe import read_recipe, run_recipe
+from casa.training.trainer import newest_checkpoint
+
+NANO = Path(__file__).parents[2] / "recipes" / "nano.yaml"
+
+
+def overrides(base: Path, output: Path, *more: str) -> list[str]:
+    return [
+        *("--base_model", str(base), "--output_dir", str(output), "--benign_answers", "data"),
+        *("--max_train_examples", "48", "--per_device_train_batch_size", "8", "--num_train_epochs", "2"),
+        *("--save_steps", "2", "--eval_steps", "4", "--dev_limit", "2", "--logging_steps", "2", "--lora_r", "2"),
+        *("--max_prompt_tokens", "400", "--max_response_tokens", "8", *more),
+    ]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    names = ("adapter_model.safetensors", "safety_attention.safetensors")
+    return {f"{name}:{key}": value for name in names for key, value in load_file(folder / name).items()}
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tiny_base_folder, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("whole")
+    run_recipe(NANO, overrides(tiny_base_folder, output))
+    return output
+
+
+def test_a_finished_run_is_a_loadable_model_with_a_summary_and_logs(uninterrupted):
+    assert CasaModel.from_pretrained(uninterrupted).classify([{"role": "user", "content": "hi"}])
+    assert (uninterrupted / "summary.json").is_file()
+    events = list(uninterrupted.rglob("events.out.tfevents*"))
+    assert events
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventAccumulator(str(events[0].parent)).Reload()
+    assert {"train/loss", "train/verdict", "train/response", "train/risk", "eval/auroc_p_unsafe"} <= set(
+        log.Tags()["scalars"]
+    )
+    assert {"v_s/malicious", "v_s/benign", "v_s/lookalike"} <= set(log.Tags()["histograms"])
+
+
+def test_training_moves_every_trained_weight(uninterrupted, tiny_base_folder, tmp_path):
+    run_recipe(
+        NANO, overrides(tiny_base_folder, tmp_path, "--max_steps", "1", "--learning_rate", "0", "--warmup_steps", "0")
+    )
+    before, after = weights(tmp_path), weights(uninterrupted)
+    moved = [key for key in after if not torch.equal(before[key], after[key])]
+    frozen = {key for key in after if key.endswith("query_embedding")}
+    assert set(after) - set(moved) == frozen
+
+
+def test_a_run_that_was_killed_resumes_to_the_same_weights(uninterrupted, tiny_base_folder, tmp_path):
+    """kill -9 once the first checkpoint is there, wherever the run is then; the same command goes on."""
+    command = [sys.executable, "-m", "casa.cli.main", "train", str(NANO), *overrides(tiny_base_folder, tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from casa.cli import main; main()", *command[3:]],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+    )
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "checkpoint-2").is_dir() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "casa_config.json").is_file(), "it was killed before it had finished"
+    run_recipe(NANO, overrides(tiny_base_folder, tmp_path))
+    assert same(weights(tmp_path), weights(uninterrupted))
+
+
+def test_a_checkpoint_that_a_kill_left_incomplete_is_passed_over(uninterrupted, tmp_path):
+    import shutil
+
+    complete = newest_checkpoint(uninterrupted)
+    shutil.copytree(complete, tmp_path / "checkpoint-4")
+    shutil.copytree(complete, tmp_path / "checkpoint-6")
+    (tmp_path / "checkpoint-6" / "trainer_state.json").write_text("{")
+    assert newest_checkpoint(tmp_path).name == "checkpoint-4"
+    assert not (tmp_path / "checkpoint-6").exists()
+    assert newest_checkpoint(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (["--colour", "red"], "unknown field"),
+        (["--gate", "multiply"], "gate"),
+        (["--tau", "0"], "tau"),
+    ],
+)
+def test_an_unknown_field_or_value_is_named(override, message):
+    with pytest.raises(CasaError, match=message):
+        read_recipe(NANO, override)
+
+
+@pytest.mark.parametrize("content", ["- a\n- b", "a: [", ""])
+def test_a_malformed_recipe_is_refused(tmp_path, content):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(content)
+    with pytest.raises(CasaError, match="recipe"):
+        read_recipe(path, [])
+
+
+def test_every_shipped_recipe_can_be_read():
+    for path in NANO.parent.glob("*.yaml"):
+        recipe, config, training = read_recipe(path, [])
+        assert recipe.base_model and config.gate == "log" and training.output_dir
+
+
+def test_an_override_wins_over_the_recipe():
+    _, config, training = read_recipe(NANO, ["--gate", "scale", "--learning_rate", "0.5"])
+    assert config.gate == "scale" and training.learning_rate == 0.5
