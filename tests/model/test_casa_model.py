@@ -1,7 +1,7 @@
 import pytest
 
 from casa.model.refusal import FIXED_REFUSAL
-from conftest import user
+from tiny import user
 
 
 def test_classify_takes_one_conversation_or_a_list(tiny_casa):

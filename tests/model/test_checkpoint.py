@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from casa import CasaModel
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
-from conftest import make_tiny_base, user
+from tiny import make_tiny_base, user
 
 
 def perturb(casa):

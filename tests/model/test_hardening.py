@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from casa import CasaConfig
 from casa.method import add_safety_tokens
 from casa.model.messages import ChatFormat
-from conftest import user
+from tiny import user
 
 INTERNAL = ["<|audio_placeholder|>", "<|image_placeholder|>", "<|video_placeholder|>"]
 

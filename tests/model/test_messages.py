@@ -7,7 +7,7 @@ from casa import CasaConfig
 from casa.errors import MessageError
 from casa.method import add_safety_tokens
 from casa.model.messages import ChatFormat, collate_prompts
-from conftest import user
+from tiny import user
 
 
 def make_chat(processor, refused=frozenset(), **config):

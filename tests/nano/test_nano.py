@@ -11,7 +11,7 @@ from casa.nano.build import cache_root, read_manifest
 from casa.nano.language import load_smollm2
 from casa.nano.processor import load_smollm2_tokenizer
 from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file
-from conftest import user
+from tiny import user
 
 TEXTS = [
     "The capital of France is",

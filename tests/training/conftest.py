@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoProcessor
 
-from conftest import make_tiny_base
+from tiny import make_tiny_base
 
 
 @pytest.fixture(scope="session")

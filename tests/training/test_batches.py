@@ -72,7 +72,7 @@ def test_a_cut_answer_has_no_end_of_turn(tiny_casa):
 
 
 def test_long_prompts_are_left_out(tiny_casa):
-    assert fitting(EXAMPLES, tiny_casa.chat, 24) == [EXAMPLES[0], EXAMPLES[2]]
+    assert fitting(EXAMPLES, tiny_casa.chat, 26) == [EXAMPLES[0], EXAMPLES[2]]
 
 
 def test_the_loss_of_an_example_does_not_depend_on_its_batch(tiny_casa):

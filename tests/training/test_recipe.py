@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from casa import CasaModel
-from casa.errors import CasaError
+from casa.errors import CasaError, CheckpointError
 from casa.training.recipe import read_recipe, run_recipe
 from casa.training.trainer import newest_checkpoint
 
@@ -58,21 +58,21 @@ def test_a_finished_run_is_a_loadable_model_with_a_summary_and_logs(uninterrupte
     assert {"v_s/malicious", "v_s/benign", "v_s/lookalike"} <= set(log.Tags()["histograms"])
 
 
+FROZEN = ("--learning_rate", "0", "--token_learning_rate", "0", "--attention_learning_rate", "0")
+
+
 def test_training_moves_every_trained_weight(uninterrupted, tiny_base_folder, tmp_path):
-    run_recipe(
-        NANO, overrides(tiny_base_folder, tmp_path, "--max_steps", "1", "--learning_rate", "0", "--warmup_steps", "0")
-    )
+    run_recipe(NANO, overrides(tiny_base_folder, tmp_path, "--max_steps", "1", *FROZEN))
     before, after = weights(tmp_path), weights(uninterrupted)
-    moved = [key for key in after if not torch.equal(before[key], after[key])]
-    frozen = {key for key in after if key.endswith("query_embedding")}
-    assert set(after) - set(moved) == frozen
+    unmoved = {key for key in after if torch.equal(before[key], after[key])}
+    assert unmoved == {key for key in after if key.endswith("query_embedding")}
 
 
 def test_a_run_that_was_killed_resumes_to_the_same_weights(uninterrupted, tiny_base_folder, tmp_path):
     """kill -9 once the first checkpoint is there, wherever the run is then; the same command goes on."""
-    command = [sys.executable, "-m", "casa.cli.main", "train", str(NANO), *overrides(tiny_base_folder, tmp_path)]
+    start = [sys.executable, "-c", "from casa.cli import main; main()"]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from casa.cli import main; main()", *command[3:]],
+        [*start, "train", str(NANO), *overrides(tiny_base_folder, tmp_path)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
@@ -129,3 +129,14 @@ def test_every_shipped_recipe_can_be_read():
 def test_an_override_wins_over_the_recipe():
     _, config, training = read_recipe(NANO, ["--gate", "scale", "--learning_rate", "0.5"])
     assert config.gate == "scale" and training.learning_rate == 0.5
+
+
+def test_a_run_can_go_on_from_a_trained_model(uninterrupted, tiny_base_folder, tmp_path):
+    more = ("--init_from", str(uninterrupted), "--max_steps", "1", *FROZEN)
+    run_recipe(NANO, overrides(tiny_base_folder, tmp_path, *more))
+    assert same(weights(tmp_path), weights(uninterrupted))
+
+
+def test_going_on_from_a_model_of_another_base_is_refused(tiny_base_folder, tmp_path):
+    with pytest.raises(CheckpointError, match="not on this base model"):
+        run_recipe(NANO, overrides(tiny_base_folder, tmp_path, "--init_from", "casa-nano"))

@@ -8,7 +8,7 @@ import typer
 
 from casa.cli.console import EXIT_UNSAFE, out, print_json, printable, reported_errors, verdict_line, write
 from casa.cli.models import load_casa, load_undefended
-from casa.cli.options import ExitCodeOption, JsonOption, LengthOption, ModelOption, SystemOption
+from casa.cli.options import ExitCodeOption, JsonOption, LengthOption, ModelOption, SafetyPromptOption, SystemOption
 
 if TYPE_CHECKING:
     from casa.baselines.pretrained import Undefended
@@ -22,6 +22,7 @@ def ask(
     ] = None,
     model: ModelOption = "casa-nano",
     max_new_tokens: LengthOption = 256,
+    safety_prompt: SafetyPromptOption = False,
     sample: Annotated[bool, typer.Option("--sample", help="Sample instead of greedy decoding.")] = False,
     temperature: Annotated[float | None, typer.Option(min=0.01, help="With --sample: flatter above 1.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="With --sample: makes it repeatable.")] = None,
@@ -47,7 +48,7 @@ def ask(
             undefended = load_undefended(model)
             _ask_base(undefended, messages, max_new_tokens, _decoding(sample, temperature, seed), as_json)
             return
-        casa = load_casa(model)
+        casa = load_casa(model, safety_prompt)
         arguments = _decoding(sample, temperature, seed)
         if as_json:
             response = casa.respond(messages, max_new_tokens, **arguments)

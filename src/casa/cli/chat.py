@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from casa.cli.console import out, print_error, print_json, reported_errors, verdict_line, write
 from casa.cli.models import load_casa
-from casa.cli.options import JsonOption, LengthOption, ModelOption, SystemOption
+from casa.cli.options import JsonOption, LengthOption, ModelOption, SafetyPromptOption, SystemOption
 from casa.errors import CasaError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def chat(
     model: ModelOption = "casa-nano",
     system: SystemOption = None,
     max_new_tokens: LengthOption = 256,
+    safety_prompt: SafetyPromptOption = False,
     as_json: JsonOption = False,
 ) -> None:
     r"""Talks over several turns and shows the verdict of each.
@@ -32,7 +33,7 @@ def chat(
     [cyan]printf 'Hello\nWhat did I say?\n' | casa chat --json[/]
     """
     with reported_errors(as_json):
-        casa = load_casa(model)
+        casa = load_casa(model, safety_prompt)
     if not as_json:
         out.print(f"[bold]{model}[/]  [dim]/reset, /system TEXT, /exit[/]")
     history = _opening(system)

@@ -13,7 +13,7 @@ import typer
 
 from casa.cli.console import EXIT_ERROR, EXIT_UNSAFE, err, out, print_json, reported_errors, verdict_line
 from casa.cli.models import load_casa
-from casa.cli.options import ExitCodeOption, JsonOption, ModelOption
+from casa.cli.options import ExitCodeOption, JsonOption, ModelOption, SafetyPromptOption
 from casa.cli.rows import Result, classify_rows, read_rows
 from casa.errors import CasaError
 
@@ -40,6 +40,7 @@ def classify(
             callback=_checked_threshold, help="p_unsafe from which the label is unsafe, instead of the model's."
         ),
     ] = None,
+    safety_prompt: SafetyPromptOption = False,
     exit_code: ExitCodeOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +62,7 @@ def classify(
     if prompt is None and file is None and sys.stdin.isatty():
         raise typer.BadParameter("give a prompt, --file, or JSON lines on stdin")
     with reported_errors(as_json):
-        casa = load_casa(model, {"threshold": threshold} if threshold is not None else None)
+        casa = load_casa(model, safety_prompt, threshold=threshold)
         if prompt is not None:
             verdict = casa.classify([{"role": "user", "content": prompt}])
             if as_json:

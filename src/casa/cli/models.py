@@ -14,12 +14,22 @@ if TYPE_CHECKING:
     from casa.model.casa_model import CasaModel
 
 
-def load_casa(source: str, overrides: dict[str, Any] | None = None) -> CasaModel:
-    """A trained CASA model; see `CasaModel.from_pretrained`."""
+def load_casa(source: str, safety_prompt: bool = False, **overrides: Any) -> CasaModel:
+    """A trained CASA model; see `CasaModel.from_pretrained`.
+
+    Args:
+        source: as there.
+        safety_prompt: add the built-in safety prompt.
+        overrides: fields of CasaConfig; None leaves the model's own.
+    """
     with _loading(source):
+        from casa.method.config import SAFETY_PROMPT
         from casa.model.casa_model import CasaModel
 
-        return CasaModel.from_pretrained(source, overrides=overrides)
+        chosen = {name: value for name, value in overrides.items() if value is not None}
+        if safety_prompt:
+            chosen["safety_prompt"] = SAFETY_PROMPT
+        return CasaModel.from_pretrained(source, overrides=chosen)
 
 
 def load_undefended(source: str) -> Undefended:

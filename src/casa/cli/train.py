@@ -20,8 +20,8 @@ def train(
     """Trains by a recipe; every field of the recipe can be set on the command line.
 
     [bold]Examples[/]
-    [cyan]casa train recipes/casa-nano.yaml[/]
-    [cyan]casa train recipes/casa-nano.yaml --learning_rate 1e-4 --output_dir runs/try[/]
+    [cyan]casa train recipes/nano.yaml[/]
+    [cyan]casa train recipes/nano.yaml --learning_rate 1e-4 --output_dir runs/try[/]
     """
     with reported_errors(as_json):
         from casa.training.recipe import run_recipe

@@ -107,6 +107,24 @@ def load(
     return CasaModel(model, processor, attention, tokens, config, identity).eval()
 
 
+def load_trained_weights(model: CasaModel, folder: Path) -> None:
+    """Puts the weights of a saved CASA model into a freshly attached one of the same shape, to train on.
+
+    Raises:
+        CheckpointError: the folder is no intact CASA model, or of another base model or shape.
+    """
+    from peft import load_peft_weights, set_peft_model_state_dict
+
+    content = read_config(folder)
+    if content["base_model"]["fingerprint"] != model.base["fingerprint"]:
+        raise CheckpointError(f"{folder} was trained on {content['base_model']['name']!r}, not on this base model")
+    try:
+        set_peft_model_state_dict(model.model, load_peft_weights(str(folder), device="cpu"))
+    except RuntimeError as error:
+        raise CheckpointError(f"the adapter in {folder} has another shape: {error}") from error
+    _load_attention(model.safety_attention, folder / ATTENTION_FILE)
+
+
 def resolve(source: str | Path, options: dict[str, Any]) -> Path:
     """The folder of a CASA model: shipped, local, or fetched from the hub (because the user named a hub id)."""
     if shipped := embedded.adapter_folder(str(source)):

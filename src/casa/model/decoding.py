@@ -147,7 +147,7 @@ class SafetyTokenProcessor(LogitsProcessor):
     ) -> None:
         self._reader, self._tokens, self._prefill_ids = reader, tokens, prefill_ids
         self._stop_id, self._on_decision = stop_id, on_decision
-        self._failed: Tensor | None = None
+        self._failed: Tensor | None = None  # set where any row failed, so that the others pay no synchronisation
         self._step = 0
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -160,8 +160,7 @@ class SafetyTokenProcessor(LogitsProcessor):
             return _only(scores, torch.full((len(scores),), forced, device=scores.device))
         scores = scores.clone()
         scores[:, list(self._tokens)] = -torch.inf
-        assert self._failed is not None
-        if self._failed.any():
+        if self._failed is not None:
             stopped = _only(scores, torch.full((len(scores),), self._stop_id, device=scores.device))
             scores = torch.where(self._failed[:, None], stopped, scores)
         return scores
@@ -170,7 +169,7 @@ class SafetyTokenProcessor(LogitsProcessor):
         decision = self._reader.decision()
         self._on_decision(decision, self._reader.risk())
         self._reader.close()
-        self._failed = decision.failed.to(scores.device)
+        self._failed = decision.failed.to(scores.device) if decision.failed.any() else None
         chosen = torch.where(decision.unsafe, self._tokens.unsafe, self._tokens.safe)
         return _only(scores, chosen.to(scores.device))
 

@@ -30,6 +30,7 @@ class Recipe:
 
     Attributes:
         base_model: hub id, folder, or "casa-nano".
+        init_from: CASA model to go on from ("casa-nano", a folder, or a hub id); None starts afresh.
         dtype: type of the base model's weights; adapters are always float32.
         train_files: data files; "seed" is the data set that is shipped.
         template_files: further jailbreak framings for training, beside the shipped ones.
@@ -47,6 +48,7 @@ class Recipe:
     """
 
     base_model: str = field(metadata={"help": "hub id, folder, or casa-nano"})
+    init_from: str | None = None
     dtype: Literal["float32", "bfloat16", "auto"] = "auto"
     train_files: list[str] = field(default_factory=lambda: [SEED_DATA])
     template_files: list[str] = field(default_factory=list)
@@ -123,6 +125,7 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     recipe, config, training = read_recipe(path, overrides)
     from casa.method.tokens import add_safety_tokens
     from casa.model.casa_model import CasaModel
+    from casa.model.checkpoint import load_trained_weights, resolve
     from casa.model.families import load_base, load_processor, tokenizer_of
     from casa.model.messages import ChatFormat
     from casa.training.batches import ConditionalDataset, fitting
@@ -137,6 +140,8 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     casa = CasaModel.attach(
         base, processor, config, r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout
     )
+    if recipe.init_from is not None:
+        load_trained_weights(casa, resolve(recipe.init_from, {}))
     dataset = ConditionalDataset(answered, casa.chat, recipe.max_response_tokens)
     trainer = CasaTrainer(casa, dataset, dev_queries(recipe), training)
     metrics = trainer.run()

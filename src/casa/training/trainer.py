@@ -17,7 +17,7 @@ from transformers import Trainer, TrainerCallback
 from casa.data.reading import Example
 from casa.errors import UnsafeStateError
 from casa.model.casa_model import CasaModel
-from casa.model.checkpoint import ADAPTER_FILE, ATTENTION_FILE, CONFIG_FILE
+from casa.model.checkpoint import ADAPTER_FILE, ATTENTION_FILE, CONFIG_FILE, load_trained_weights
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.batches import BalancedBatches, ConditionalCollator, ConditionalDataset
 from casa.training.dev import verdict_metrics
@@ -143,11 +143,7 @@ class CasaTrainer(Trainer):
         self.casa.save_pretrained(Path(output_dir or str(self.args.output_dir)))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        from peft import load_peft_weights, set_peft_model_state_dict
-        from safetensors.torch import load_file
-
-        set_peft_model_state_dict(self.casa.model, load_peft_weights(resume_from_checkpoint, device="cpu"))
-        self.casa.safety_attention.load_state_dict(load_file(Path(resume_from_checkpoint) / ATTENTION_FILE))
+        load_trained_weights(self.casa, Path(resume_from_checkpoint))
 
     def _tensorboard_writers(self) -> list[Any]:
         writers = (getattr(callback, "tb_writer", None) for callback in self.callback_handler.callbacks)
