@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
-from tiny import make_tiny_base, user
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from casa import CasaConfig, CasaModel
 from casa.model.attach import fingerprint, tied
 from casa.model.families import decoder_of, final_norm_of, lora_target_pattern
+from tiny import make_tiny_base, user
 
 
 def round_trip(casa, tmp_path):

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 from casa.baselines.pretrained import Undefended
-from casa.provenance import provenance
 from casa.evaluation.text import measure_text, text_queries
 from casa.hashing import sha256_of
 from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import ADAPTER_FILE, resolve
+from casa.provenance import provenance
 
 
 def main() -> None:
