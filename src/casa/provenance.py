@@ -42,5 +42,10 @@ def provenance(device: torch.device, seed: int) -> dict[str, object]:
 def _commit() -> str:
     """The checked-out commit; "unknown" outside a checkout."""
     folder = Path(__file__).parent
-    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False).stdout.strip()
+
+    if not git("ls-files", "provenance.py"):  # installed, perhaps inside another project's checkout
+        return "unknown"
+    return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--", ".") else "")

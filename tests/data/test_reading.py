@@ -3,7 +3,14 @@ from collections import Counter
 
 import pytest
 
-from casa.data.reading import data_folder, jailbreak_templates, neutral_wrappers, read_examples, read_templates
+from casa.data.reading import (
+    data_folder,
+    jailbreak_templates,
+    neutral_wrappers,
+    read_examples,
+    read_templates,
+    seed_files,
+)
 from casa.errors import DataError
 
 
@@ -67,11 +74,25 @@ def test_the_classes_of_the_seed_data_have_like_lengths():
 
 
 def test_a_query_and_its_look_alike_are_on_one_side_of_every_split():
-    splits: dict[str, set[str]] = {}
-    for example in read_examples(["seed"]):
-        splits.setdefault(example.group, set()).add(example.split)
-    assert all(len(found) == 1 for found in splits.values())
-    assert {split for found in splits.values() for split in found} == {"train", "dev", "test"}
+    rows = [json.loads(line) for path in seed_files() for line in path.read_text().splitlines()]
+    partner = {row["id"]: row["pair"] for row in rows if row["pair"]}
+    assert all(partner[other] == name for name, other in partner.items())
+    split = {example.id: example.split for example in read_examples(["seed"])}
+    assert len(partner) > 600
+    assert all(split[name] == split[other] for name, other in partner.items())
+    assert set(split.values()) == {"train", "dev", "test"}
+
+
+def test_a_text_in_two_files_takes_one_split(tmp_path):
+    first = write(tmp_path / "a.jsonl", {"text": "How are you?", "label": "benign", "split": "test"})
+    second = write(tmp_path / "b.jsonl", {"text": "how are  you?", "label": "benign", "split": "train"})
+    assert [e.split for e in read_examples([first, second])] == ["test", "test"]
+
+
+def test_a_line_may_hold_any_unicode_line_break(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"text": "a\u2028b", "label": "benign"}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert read_examples([path])[0].text == "a\u2028b"
 
 
 def test_template_families_never_cross_splits():

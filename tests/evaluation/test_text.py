@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from casa.baselines.pretrained import Undefended
+from casa.data.held_out import HARMFUL, HARMLESS, held_out_queries
 from casa.evaluation.answers import casa_answers, forced_answers, undefended_answers
 from casa.evaluation.metrics import auroc_with_interval
 from casa.evaluation.tables import TABLES, with_tables
-from casa.evaluation.text import HARMFUL, HARMLESS, measure_text, text_queries
+from casa.evaluation.text import measure_text
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ["hi", "How do I kill a stuck Python process?", "Tell me about trains.", "a b"]
@@ -19,12 +20,12 @@ def test_queries_are_held_out_and_framed_by_unseen_families():
     train = {e.text for e in read_examples(["seed"]) if e.split == "train"}
     known = {t.family for t in jailbreak_templates("train")}
     for split in ("dev", "test"):
-        queries = text_queries(split, seed=0)
+        queries = held_out_queries(split, seed=0)
         assert set(queries) == {*HARMFUL, *HARMLESS}
         assert not train & {e.text for found in queries.values() for e in found}
         families = {e.kind.partition("+")[2] for kind in ("jailbroken", "framed_benign") for e in queries[kind]}
         assert families and not families & known
-    dev, test = ({e.text for found in text_queries(s, 0).values() for e in found} for s in ("dev", "test"))
+    dev, test = ({e.text for found in held_out_queries(s, 0).values() for e in found} for s in ("dev", "test"))
     assert not dev & test
 
 
@@ -49,7 +50,7 @@ def test_a_forced_token_gives_the_answer_that_its_verdict_would(tiny_casa):
 def test_a_measurement_holds_every_figure(tiny_casa, tiny_casa_folder):
     base = Undefended.from_pretrained(str(tiny_casa_folder))
     assert len(undefended_answers(base, TEXTS, 3, 2)) == len(TEXTS)
-    figures = measure_text(tiny_casa, base, text_queries("dev", seed=0, limit=3), max_new_tokens=3, batch_size=8)
+    figures = measure_text(tiny_casa, base, held_out_queries("dev", seed=0, limit=3), max_new_tokens=3, batch_size=8)
     json.dumps(figures, allow_nan=False)
     for kind in HARMFUL:
         for when in ("before", "after"):

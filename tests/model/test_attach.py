@@ -55,7 +55,8 @@ def test_a_full_vocabulary_is_enlarged(nano_folder, processor, tmp_path):
 def test_a_text_only_model_with_a_tokenizer(processor, tmp_path):
     torch.manual_seed(0)
     tokenizer = copy.deepcopy(processor.tokenizer)
-    tokenizer.chat_template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+    turn = "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+    tokenizer.chat_template = "{% for m in messages %}" + turn + "{% endfor %}<|im_start|>assistant\n"
     config = LlamaConfig(
         vocab_size=49216, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, eos_token_id=2, pad_token_id=0, bos_token_id=1,

@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+from PIL import Image
 
 from casa.model.refusal import FIXED_REFUSAL
 from tiny import user
@@ -98,3 +100,29 @@ def test_only_lora_token_rows_and_safety_attention_train(tiny_casa):
     for name in names:
         assert "lora_" in name or "trainable_tokens" in name or name.startswith("safety_attention."), name
     assert not any("visual" in name or "audio_tower" in name for name in names)
+
+
+def conversation(*parts):
+    return [{"role": "user", "content": list(parts)}]
+
+
+IMAGE = {"type": "image", "image": Image.new("RGB", (112, 84), "red")}
+AUDIO = {"type": "audio", "audio": np.sin(np.arange(8000) / 9).astype(np.float32), "sampling_rate": 16000}
+TEXT = {"type": "text", "text": "What is <|im_end|> this?"}
+
+
+@pytest.mark.parametrize("parts", [(IMAGE,), (AUDIO,), (IMAGE, TEXT), (TEXT, AUDIO, IMAGE)])
+def test_images_and_audio_go_the_same_way(tiny_casa, parts):
+    """The verdict covers the media's hidden states, alone and in a batch with text."""
+    alone = tiny_casa.classify(conversation(*parts))
+    together = tiny_casa.classify([user("hi"), conversation(*parts), user("a longer line of text")])
+    assert together[1].p_unsafe == pytest.approx(alone.p_unsafe, abs=1e-5)
+    assert together[0].p_unsafe == pytest.approx(tiny_casa.classify(user("hi")).p_unsafe, abs=1e-5)
+    shares = tiny_casa.explain(conversation(*parts))
+    assert sum(a.weight for a in shares) == pytest.approx(alone.risk, abs=1e-5)
+    assert tiny_casa.respond(conversation(*parts), max_new_tokens=4).verdict.label == alone.label
+
+
+def test_the_verdict_depends_on_the_image(tiny_casa):
+    other = {"type": "image", "image": Image.effect_noise((112, 84), 90)}
+    assert tiny_casa.classify(conversation(IMAGE)).p_unsafe != tiny_casa.classify(conversation(other)).p_unsafe

@@ -1,5 +1,6 @@
 """A saved model comes back the same, or not at all."""
 
+import hashlib
 import json
 
 import pytest
@@ -81,6 +82,43 @@ def test_an_adapter_of_another_base_model_is_refused(tiny_casa_folder, nano_fold
     processor.save_pretrained(other)
     with pytest.raises(CheckpointError, match="other weights"):
         CasaModel.from_pretrained(tiny_casa_folder, base_model=str(other))
+
+
+def test_a_fine_tuned_variant_of_the_base_model_is_refused(tiny_casa_folder, nano_folder, tmp_path, processor):
+    variant = make_tiny_base(nano_folder)
+    variant.model.layers[0].mlp.down_proj.weight.data += 0.01
+    variant.save_pretrained(tmp_path / "variant")
+    processor.save_pretrained(tmp_path / "variant")
+    with pytest.raises(CheckpointError, match="other weights"):
+        CasaModel.from_pretrained(tiny_casa_folder, base_model=str(tmp_path / "variant"))
+
+
+def test_safety_tokens_that_moved_are_refused(tiny_casa_folder):
+    config = json.loads((tiny_casa_folder / "casa_config.json").read_text())
+    config["tokens"] = {"safe": config["tokens"]["unsafe"], "unsafe": config["tokens"]["safe"]}
+    settings = {name: config[name] for name in ("base_model", "casa", "tokens")}
+    config["sha256"]["settings"] = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    (tiny_casa_folder / "casa_config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="safety tokens"):
+        CasaModel.from_pretrained(tiny_casa_folder)
+
+
+def test_a_changed_threshold_in_the_saved_config_is_noticed(tiny_casa_folder):
+    path = tiny_casa_folder / "casa_config.json"
+    path.write_text(path.read_text().replace('"threshold": 0.5', '"threshold": 1.0'))
+    with pytest.raises(CheckpointError, match="checksum"):
+        CasaModel.from_pretrained(tiny_casa_folder)
+
+
+def test_an_adapter_that_lacks_a_weight_is_refused(tiny_casa_folder):
+    rewrite(tiny_casa_folder, "adapter_model.safetensors", lambda weights: weights.pop(sorted(weights)[0]))
+    with pytest.raises(CheckpointError, match="does not fit"):
+        CasaModel.from_pretrained(tiny_casa_folder)
+
+
+def test_what_was_trained_cannot_be_overridden(tiny_casa_folder):
+    with pytest.raises(CheckpointError, match="safe_token"):
+        CasaModel.from_pretrained(tiny_casa_folder, overrides={"safe_token": "<|im_end|>"})
 
 
 def rewrite(folder, name, change):

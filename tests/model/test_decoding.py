@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from transformers import LogitsProcessor
+from transformers.generation.streamers import BaseStreamer
 
 from casa.errors import UnsafeStateError
 from casa.model.messages import collate_prompts
@@ -184,6 +185,59 @@ def test_a_cache_filled_outside_casa_is_refused(casa):
     cache = casa.base_model(**{k: v[:, :20] for k, v in inputs.items()}, use_cache=True).past_key_values
     with pytest.raises(UnsafeStateError, match=r"CasaModel\.prefill"):
         casa.generate(**inputs, max_new_tokens=2, past_key_values=cache)
+
+
+def test_a_cache_that_was_cropped_or_holds_another_prompt_is_refused(casa):
+    inputs = inputs_of(casa, PROMPTS[2])
+    beginning = {name: tensor[:, :20] for name, tensor in inputs.items()}
+    cropped = casa.prefill(**beginning)
+    cropped.crop(-15)
+    with pytest.raises(UnsafeStateError, match="was changed"):
+        casa.generate(**inputs, max_new_tokens=2, past_key_values=cropped)
+    other = {**inputs, "input_ids": inputs["input_ids"].clone()}
+    other["input_ids"][0, 19] += 1
+    with pytest.raises(UnsafeStateError, match="another prompt"):
+        casa.generate(**other, max_new_tokens=2, past_key_values=casa.prefill(**beginning))
+
+
+def test_padding_on_the_right_is_refused(casa):
+    inputs = inputs_of(casa, *PROMPTS[:2])
+    flipped = {name: tensor.flip(1) for name, tensor in inputs.items()}
+    with pytest.raises(UnsafeStateError, match="left"):
+        casa.generate(**flipped, max_new_tokens=2)
+
+
+def test_other_passes_are_refused_in_a_generation_config_too(casa):
+    config = copy.deepcopy(casa.base_model.generation_config)
+    config.guidance_scale = 2.0
+    with pytest.raises(ValueError, match="guidance_scale"):
+        casa.generate(**inputs_of(casa, "hi"), max_new_tokens=2, generation_config=config)
+    casa.base_model.generation_config.guidance_scale = 2.0
+    with pytest.raises(ValueError, match="guidance_scale"):
+        casa.generate(**inputs_of(casa, "hi"), max_new_tokens=2)
+
+
+def test_an_output_that_went_round_the_safety_token_is_withheld(casa, monkeypatch):
+    monkeypatch.setattr(casa.base_model, "generate", lambda input_ids, **_: torch.cat([input_ids, input_ids[:, :1]], 1))
+    with pytest.raises(UnsafeStateError, match="withheld"):
+        casa.generate(**inputs_of(casa, "hi"), max_new_tokens=2)
+
+
+def test_a_callers_streamer_gets_the_safety_token_first(casa):
+    class Collects(BaseStreamer):
+        def __init__(self):
+            self.ids = []
+
+        def put(self, value):
+            self.ids.append(value.flatten().tolist())
+
+        def end(self):
+            self.ids.append("end")
+
+    streamer, inputs = Collects(), inputs_of(casa, PROMPTS[1])
+    output = casa.generate(**inputs, max_new_tokens=3, do_sample=False, min_new_tokens=3, streamer=streamer)
+    new = first_new(casa, output, inputs) + output[0, inputs["input_ids"].shape[1] + 1 :].tolist()
+    assert streamer.ids == [inputs["input_ids"][0].tolist(), *[[token] for token in new], "end"]
 
 
 def test_a_batch_without_attention_mask_is_refused(casa):

@@ -99,6 +99,52 @@ def test_plain_ids_read_back(chat):
         assert chat.tokenizer.decode(chat.control.plain_ids(token)) == token
 
 
+def test_added_words_that_are_no_controls_stay_ordinary_text(_processor):
+    """Gemma adds line breaks and HTML tags to its tokenizer as ordinary added tokens."""
+    import copy
+
+    processor = copy.deepcopy(_processor)
+    processor.tokenizer.add_tokens(["\n\n\n", "<table>"], special_tokens=False)
+    config = CasaConfig()
+    chat = ChatFormat(processor, add_safety_tokens(processor.tokenizer, config), config)
+    assert not {"\n\n\n", "<table>"} & set(chat.control.strings)
+    assert "a\n\n\nb<table>" in decoded(chat, user("a\n\n\nb<table>"))
+    assert "a\n\n\nb<table><|im_end|>" in decoded(chat, user("a\n\n\nb<table><|im_end|>"))
+
+
+def test_added_words_that_the_template_uses_are_controls(_processor):
+    import copy
+
+    processor = copy.deepcopy(_processor)
+    processor.tokenizer.add_tokens(["<tool_call>", "<other>"], special_tokens=False)
+    processor.chat_template += "{# <tool_call> #}"
+    config = CasaConfig()
+    chat = ChatFormat(processor, add_safety_tokens(processor.tokenizer, config), config)
+    assert "<tool_call>" in chat.control.strings and "<other>" not in chat.control.strings
+    assert control_ids(chat, user("<tool_call>")) == control_ids(chat, user("x"))
+
+
+def test_a_control_token_that_is_a_word_of_the_vocabulary_is_cut_into_characters(chat, monkeypatch):
+    """Llama 3 takes a whole word of the vocabulary before it tries merges (`ignore_merges`)."""
+    import json
+
+    from tokenizers import Tokenizer, pre_tokenizers
+
+    spec = json.loads(chat.tokenizer.backend_tokenizer.to_str())
+    spec.update(added_tokens=[], post_processor=None)
+    spec["model"]["ignore_merges"] = True
+    whole = Tokenizer.from_str(json.dumps(spec))
+    whole.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(" ", "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    assert chat.control.ids.intersection(whole.encode("a <|im_end|> b").ids)
+    monkeypatch.setitem(chat.control.__dict__, "_plain", whole)
+    ids = chat.control.plain_ids("hello <|im_end|> there")
+    assert not chat.control.ids.intersection(ids)
+    assert chat.tokenizer.decode(ids) == "hello <|im_end|> there"
+    assert whole.encode("hello").ids == ids[:1], "the rest of the text is tokenized as usual"
+
+
 def test_count_counts_control_tokens_only(chat):
     ids = chat.tokenizer("<|im_start|>a<|im_end|><|im_end|>", add_special_tokens=False)["input_ids"]
     assert chat.control.count(ids) == Counter({1: 1, 2: 2})

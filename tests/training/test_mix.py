@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from casa.attacks.templates import in_every_framing
+from casa.data.held_out import in_framings
 from casa.data.reading import Example, Template
 from casa.errors import DataError
 from casa.training.mix import with_refusals, wrap
@@ -46,6 +46,6 @@ def test_no_refusal_at_all_is_an_error():
 
 
 def test_every_framing_is_a_different_one():
-    framed = in_every_framing(EXAMPLES[:5], JAILBREAKS, 2, seed=0)
+    framed = in_framings(EXAMPLES[:5], JAILBREAKS, 2, seed=0)
     assert len(framed) == 10
     assert len({e.id for e in framed}) == 10

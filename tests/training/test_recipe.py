@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from casa import CasaModel
-from casa.errors import CasaError, CheckpointError
+from casa.errors import CasaError, CheckpointError, UnsafeStateError
 from casa.training.recipe import read_recipe, run_recipe
 from casa.training.trainer import newest_checkpoint
 
@@ -68,23 +68,59 @@ def test_training_moves_every_trained_weight(uninterrupted, tiny_base_folder, tm
     assert unmoved == {key for key in after if key.endswith("query_embedding")}
 
 
-def test_a_run_that_was_killed_resumes_to_the_same_weights(uninterrupted, tiny_base_folder, tmp_path):
-    """kill -9 once the first checkpoint is there, wherever the run is then; the same command goes on."""
-    start = [sys.executable, "-c", "from casa.cli import main; main()"]
+def killed_once(path_exists: Path, arguments: list[str]) -> None:
+    """Starts a run in a process of its own and kills it (-9) as soon as a path is there."""
     process = subprocess.Popen(
-        [*start, "train", str(NANO), *overrides(tiny_base_folder, tmp_path)],
+        [sys.executable, "-c", "from casa.cli import main; main()", "train", str(NANO), *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
     )
     deadline = time.monotonic() + 300
-    while not (tmp_path / "checkpoint-2").is_dir() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.01)
+    while not path_exists.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (tmp_path / "casa_config.json").is_file(), "it was killed before it had finished"
-    run_recipe(NANO, overrides(tiny_base_folder, tmp_path))
+
+
+@pytest.mark.parametrize("more", [(), ("--lora_dropout", "0.2")])
+def test_a_run_that_was_killed_resumes_to_the_same_weights(uninterrupted, tiny_base_folder, tmp_path, more):
+    """kill -9 once the first checkpoint is complete; the same command goes on from there."""
+    run = overrides(tiny_base_folder, tmp_path / "killed", *more)
+    killed_once(tmp_path / "killed" / "checkpoint-2" / "trainer_state.json", run)
+    assert not (tmp_path / "killed" / "casa_config.json").is_file(), "it was killed before it had finished"
+    assert newest_checkpoint(tmp_path / "killed") is not None
+    run_recipe(NANO, run)
+    if more:
+        run_recipe(NANO, overrides(tiny_base_folder, tmp_path / "whole", *more))
+    expected = weights(tmp_path / "whole" if more else uninterrupted)
+    assert same(weights(tmp_path / "killed"), expected)
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_alike(uninterrupted, tiny_base_folder, tmp_path):
+    run = overrides(tiny_base_folder, tmp_path)
+    killed_once(tmp_path / "run.json", run)
+    assert newest_checkpoint(tmp_path) is None
+    run_recipe(NANO, run)
     assert same(weights(tmp_path), weights(uninterrupted))
+
+
+def test_a_finished_run_is_not_run_again(uninterrupted, tiny_base_folder):
+    before = weights(uninterrupted)
+    summary = run_recipe(NANO, overrides(tiny_base_folder, uninterrupted))
+    assert summary["throughput"]["examples_per_second"] > 0
+    assert same(weights(uninterrupted), before)
+
+
+def test_a_folder_of_another_run_is_refused(uninterrupted, tiny_base_folder):
+    with pytest.raises(CasaError, match="another run"):
+        run_recipe(NANO, overrides(tiny_base_folder, uninterrupted, "--gate", "scale"))
+
+
+def test_a_training_whose_loss_is_no_number_stops(tiny_base_folder, tmp_path):
+    with pytest.raises(UnsafeStateError, match="not finite"):
+        run_recipe(NANO, overrides(tiny_base_folder, tmp_path, "--token_learning_rate", "1e38", "--max_grad_norm", "0"))
+    assert not (tmp_path / "casa_config.json").is_file()
 
 
 def test_a_checkpoint_that_a_kill_left_incomplete_is_passed_over(uninterrupted, tmp_path):

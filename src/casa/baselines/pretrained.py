@@ -38,7 +38,7 @@ class Undefended:
         Raises:
             CheckpointError: `source` is no CASA model.
         """
-        content = read_config(resolve(source, {}))
+        content = read_config(resolve(source))
         config = replace(CasaConfig.from_dict(content["casa"]), safety_prompt=None)  # the prompt belongs to the defence
         name = content["base_model"]["name"]
         processor = load_processor(name)

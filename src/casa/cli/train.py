@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +28,8 @@ def train(
     with reported_errors(as_json):
         from casa.training.recipe import run_recipe
 
-        summary = run_recipe(recipe, context.args)
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():  # the Trainer's log lines
+            summary = run_recipe(recipe, context.args)
     if as_json:
         print_json(summary)
         return

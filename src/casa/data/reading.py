@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -81,7 +81,15 @@ def read_examples(sources: Iterable[str | Path]) -> list[Example]:
         raise DataError("malformed training data:\n" + "\n".join(errors[:_MOST_ERRORS]) + more)
     if not examples:
         raise DataError(f"no examples in {', '.join(map(str, files)) or 'the given files'}")
-    return examples
+    return _one_split_a_text(examples)
+
+
+def _one_split_a_text(examples: list[Example]) -> list[Example]:
+    """A text that several files hold takes the split of its first occurrence, so that none leaks into another."""
+    splits: dict[str, Split] = {}
+    for example in examples:
+        splits.setdefault(" ".join(example.text.lower().split()), example.split)
+    return [replace(e, split=splits[" ".join(e.text.lower().split())]) for e in examples]
 
 
 def split_of(group: str) -> Split:
@@ -96,7 +104,7 @@ def split_of(group: str) -> Split:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # not splitlines: JSON may hold U+2028
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
 

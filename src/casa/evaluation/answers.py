@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
 from casa.baselines.pretrained import Undefended
+from casa.data.held_out import batches_of_like_length
 from casa.model.casa_model import CasaModel
 from casa.model.messages import ChatFormat, collate_prompts
 from casa.model.outputs import Verdict
@@ -22,7 +24,7 @@ def undefended_answers(base: Undefended, texts: Sequence[str], max_new_tokens: i
         generated: Tensor = base.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
         return generated
 
-    return _answers(base.chat, texts, batch_size, run, 0, "answers without CASA")
+    return _answers(base.model, base.chat, texts, batch_size, run, 0, "answers without CASA")
 
 
 def casa_answers(
@@ -40,7 +42,7 @@ def casa_answers(
         )
         return generated
 
-    answers = _answers(casa.chat, texts, batch_size, run, 1, "answers with CASA")
+    answers = _answers(casa.base_model, casa.chat, texts, batch_size, run, 1, "answers with CASA")
     return answers, [verdicts[i] for i in range(len(texts))]
 
 
@@ -59,21 +61,20 @@ def forced_answers(
         generated: Tensor = casa.base_model.generate(**forced, do_sample=False, max_new_tokens=max_new_tokens)
         return generated
 
-    return _answers(casa.chat, texts, batch_size, run, 1, "answers after a forced token")
+    return _answers(casa.base_model, casa.chat, texts, batch_size, run, 1, "answers after a forced token")
 
 
 @torch.inference_mode()
 def _answers(
-    chat: ChatFormat, texts: Sequence[str], batch_size: int, run: Any, skipped: int, description: str
+    model: Any, chat: ChatFormat, texts: Sequence[str], batch_size: int, run: Any, skipped: int, description: str
 ) -> list[str]:
     """Decoded answers without their first `skipped` tokens; batches hold texts of like length."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    pad = chat.tokenizer.pad_token_id
+    batches = list(batches_of_like_length(texts, batch_size))
+    pad, device = chat.tokenizer.pad_token_id, model.get_input_embeddings().weight.device
     answers: dict[int, str] = {}
-    for indices in track(batches, description):
+    for indices in track(batches, description, console=Console(stderr=True)):
         prompts = [chat.prompt([{"role": "user", "content": texts[i]}]).inputs for i in indices]
-        inputs = collate_prompts(prompts, pad)
+        inputs = {name: tensor.to(device) for name, tensor in collate_prompts(prompts, pad).items()}
         generated = run(inputs, indices)[:, inputs["input_ids"].shape[1] + skipped :]
         for i, row in zip(indices, generated, strict=True):
             answers[i] = chat.tokenizer.decode(row, skip_special_tokens=True).strip()

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from casa.data.reading import SEED_DATA, Split, read_examples
+from casa.data.reading import SEED_DATA, Split, data_folder, read_examples
 from casa.evaluation.metrics import Rate
 from casa.model.refusal import is_refusal
 from casa.provenance import provenance
@@ -34,10 +34,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/refusal_rules.json"))
     options = parser.parse_args()
+    openings = (data_folder() / "compliant_openings.txt").read_text(encoding="utf-8").split("\n")
+    mistaken = [is_refusal(line) for line in openings if line]
     splits: tuple[Split, ...] = ("train", "dev", "test")
     result = {
         **provenance(torch.device("cpu"), seed=0),
-        "note": "the rules were written with the train split in view",
+        "note": "the rules were written with the train split and the compliant openings in view; dev and test are held out",
+        "compliance_mistaken": asdict(Rate.of(sum(mistaken), len(mistaken))),
         "splits": {split: refusal_rule_errors(split) for split in splits},
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -62,9 +62,9 @@ def training_table(result: Result) -> str:
     speed, examples = result["throughput"], result["examples"]
     return "\n".join(
         [
-            "| malicious | benign | steps | minutes | examples/s | tokens/s |",
-            "|---|---|---|---|---|---|",
-            f"| {examples['malicious']} | {examples['benign']} | {result['steps']} | {speed['seconds'] / 60:.0f} | "
+            "| malicious examples | benign examples | steps | examples/s | tokens/s |",
+            "|---|---|---|---|---|",
+            f"| {examples['malicious']} | {examples['benign']} | {result['steps']} | "
             f"{speed['examples_per_second']:.2f} | {speed['tokens_per_second']:.0f} |",
             "",
             source_line(result),
@@ -78,8 +78,9 @@ def judge_line(result: Result) -> str:
     return (
         f"Refusals are told by rules: on the test split of the seed data's own answers they find "
         f"{percent(found['refusals_found'])} % of {found['refusals_found']['n']} refusals and mistake "
-        f"{percent(found['answers_mistaken'])} % of {found['answers_mistaken']['n']} answers, so attack success is overstated "
-        "rather than understated."
+        f"{percent(found['answers_mistaken'])} % of {found['answers_mistaken']['n']} benign answers, and "
+        f"{result['compliance_mistaken']['successes']} of {result['compliance_mistaken']['n']} compliant openings. A refusal that "
+        "they miss counts as a successful attack."
     )
 
 

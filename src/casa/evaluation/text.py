@@ -9,38 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from casa.attacks.templates import in_every_framing
 from casa.baselines.pretrained import Undefended
-from casa.data.reading import SEED_DATA, Example, Split, jailbreak_templates, read_examples
+from casa.data.held_out import HARMFUL, HARMLESS
+from casa.data.reading import Example
 from casa.evaluation.answers import casa_answers, forced_answers, undefended_answers
 from casa.evaluation.metrics import Rate, auroc_with_interval
 from casa.model.casa_model import CasaModel
 from casa.model.outputs import Verdict
 from casa.model.refusal import is_refusal
-
-HARMFUL = ("malicious", "jailbroken")
-HARMLESS = ("benign", "lookalike", "framed_benign")
-
-
-def text_queries(split: Split, seed: int, limit: int | None = None) -> dict[str, list[Example]]:
-    """Queries of the shipped data set by kind; framings come from families that training never sees.
-
-    Args:
-        split: "dev" or "test".
-        seed: of the choice of framings.
-        limit: at most so many of each kind; None for all.
-    """
-    held_out = [example for example in read_examples([SEED_DATA]) if example.split == split]
-    malicious = [e for e in held_out if e.malicious][:limit]
-    benign = [e for e in held_out if not e.malicious and e.kind == "plain"][:limit]
-    templates = jailbreak_templates(split)
-    return {
-        "malicious": malicious,
-        "jailbroken": in_every_framing(malicious, templates, 1, seed),
-        "benign": benign,
-        "lookalike": [e for e in held_out if not e.malicious and e.kind == "lookalike"][:limit],
-        "framed_benign": in_every_framing(benign, templates, 1, seed),
-    }
 
 
 def measure_text(

@@ -16,6 +16,7 @@ from casa.model.families import decoder_of, final_norm_of, lora_target_pattern, 
 
 LORA_DEFAULTS: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
 _FINGERPRINT_ROWS = 256
+_DIGEST_ROWS = 4
 
 
 def attach(base_model: Any, processor: Any, config: CasaConfig, lora: dict[str, Any]) -> CasaModel:
@@ -35,7 +36,7 @@ def attach(base_model: Any, processor: Any, config: CasaConfig, lora: dict[str, 
 def describe(base_model: Any) -> dict[str, str]:
     """Name and fingerprint of a base model, to recognise it when an adapter is loaded."""
     name = getattr(base_model.config, "embedded_name", None) or base_model.config.name_or_path
-    return {"name": str(name), "fingerprint": fingerprint(base_model)}
+    return {"name": str(name), "fingerprint": fingerprint(base_model), "layers": layers_digest(base_model)}
 
 
 def fingerprint(base_model: Any) -> str:
@@ -45,8 +46,27 @@ def fingerprint(base_model: Any) -> str:
     digest = hashlib.sha256(shape.encode())
     rows = base_model.get_input_embeddings().weight[:_FINGERPRINT_ROWS]
     for weight in (next(final_norm_of(base_model).parameters()), rows):
-        digest.update(weight.detach().to("cpu", torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(_rounded(weight))
     return digest.hexdigest()
+
+
+def layers_digest(base_model: Any) -> str:
+    """SHA-256 over a few rows of every matrix in the decoder, rounded to bfloat16: tells fine-tuned variants apart.
+
+    Empty for quantised models, whose packed weights cannot be compared with others'.
+    """
+    matrices = [p for p in decoder_of(base_model).parameters() if p.ndim == 2]
+    if getattr(base_model, "is_quantized", False) or not all(p.is_floating_point() for p in matrices):
+        return ""
+    digest = hashlib.sha256()
+    for weight in matrices[1:]:  # the first is the embedding
+        digest.update(_rounded(weight[:_DIGEST_ROWS]))
+    return digest.hexdigest()
+
+
+def _rounded(weight: torch.Tensor) -> bytes:
+    """Values as bfloat16, so that a model is the same whatever type it is loaded in."""
+    return weight.detach().to("cpu", torch.bfloat16).contiguous().view(torch.uint8).numpy().tobytes()
 
 
 def fresh_attention(base_model: Any, config: CasaConfig) -> SafetyAttention:

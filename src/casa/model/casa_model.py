@@ -15,7 +15,13 @@ from casa.method.attention import SafetyAttention, SafetyRisk
 from casa.method.config import CasaConfig
 from casa.method.gate import Decision
 from casa.method.tokens import SafetyTokens
-from casa.model.decoding import CACHED_SCORES, UNSUPPORTED_ARGUMENTS, PrefillReader, SafetyTokenProcessor
+from casa.model.decoding import (
+    CACHED_PROMPT,
+    CachedPrompt,
+    PrefillReader,
+    SafetyTokenProcessor,
+    require_ordinary_prefill,
+)
 from casa.model.families import untrained_media
 from casa.model.messages import ChatFormat, Message, Prompt, collate_prompts
 from casa.model.outputs import Attribution, Response, StreamEvent, Usage, Verdict
@@ -202,8 +208,7 @@ class CasaModel(nn.Module):
             UnsafeStateError: the decision cannot be made from these arguments.
             ValueError: an argument that would bypass the prefill, such as `assistant_model`.
         """
-        if blocked := [name for name in UNSUPPORTED_ARGUMENTS if arguments.get(name) is not None]:
-            raise ValueError(f"CASA decides on one ordinary prefill; {', '.join(blocked)} cannot be used with it")
+        require_ordinary_prefill(arguments, arguments.get("generation_config") or self.base_model.generation_config)
         input_ids, mask = arguments["input_ids"], _prompt_mask(arguments)
         arguments["attention_mask"] = mask
         rows = len(input_ids)
@@ -213,12 +218,15 @@ class CasaModel(nn.Module):
                 stride = len(decision.unsafe) // rows  # beams and returned sequences repeat a row
                 on_verdicts(self._verdicts(decision, risk)[::stride])
 
-        earlier = _cached_scores(arguments.get("past_key_values"))
+        earlier = _cached_scores(arguments.get("past_key_values"), input_ids)
         with self._turn, self.read_prefill(mask, earlier_scores=earlier) as reader:
             token_step = SafetyTokenProcessor(reader, self.tokens, prefill_ids or [], self._stop_ids()[0], report)
             processors = [*(arguments.pop("logits_processor", None) or []), token_step]
             with torch.inference_mode():
-                return self.base_model.generate(**arguments, logits_processor=processors)
+                output = self.base_model.generate(**arguments, logits_processor=processors)
+        sequences = output if isinstance(output, Tensor) else output.sequences
+        token_step.require_decided(sequences[:, input_ids.shape[1]])
+        return output
 
     @torch.inference_mode()
     def prefill(self, **inputs: Tensor) -> Any:
@@ -229,7 +237,7 @@ class CasaModel(nn.Module):
         """
         with self._turn, self.read_prefill(inputs["attention_mask"]) as reader:
             cache = self.base_model(**inputs, use_cache=True).past_key_values
-        setattr(cache, CACHED_SCORES, reader.scores())
+        setattr(cache, CACHED_PROMPT, CachedPrompt(inputs["input_ids"], reader.scores()))
         return cache
 
     def read_prefill(self, mask: Tensor, keep: int = 1, earlier_scores: Tensor | None = None) -> PrefillReader:
@@ -268,20 +276,28 @@ def _is_batch(messages: Any) -> bool:
 
 
 def _prompt_mask(arguments: dict[str, Any]) -> Tensor:
+    """The prompt's mask, once it is sure that no padding counts as prompt and that the last position is no padding."""
     input_ids: Tensor = arguments["input_ids"]
-    mask = arguments.get("attention_mask")
+    mask: Tensor | None = arguments.get("attention_mask")
     if mask is None:
         if len(input_ids) > 1:
             raise UnsafeStateError("a batch needs its attention_mask: without it padding would count as prompt")
-        mask = torch.ones_like(input_ids)
+        return torch.ones_like(input_ids)
+    if mask.shape != input_ids.shape or not mask[:, -1].all():
+        raise UnsafeStateError(
+            "the attention_mask must fit input_ids, padded on the left, for a decision at the last position"
+        )
     return mask
 
 
-def _cached_scores(cache: Any) -> Tensor | None:
-    """Safety scores that a filled cache carries."""
-    if cache is None or not cache.get_seq_length():
+def _cached_scores(cache: Any, input_ids: Tensor) -> Tensor | None:
+    """Safety scores that a filled cache carries, once it is sure that it holds the beginning of this prompt."""
+    length = cache.get_seq_length() if cache is not None else 0
+    if not length:
         return None
-    scores: Tensor | None = getattr(cache, CACHED_SCORES, None)
-    if scores is None:
+    known: CachedPrompt | None = getattr(cache, CACHED_PROMPT, None)
+    if known is None:
         raise UnsafeStateError("this cache was filled outside CASA and has no safety scores; use CasaModel.prefill")
-    return scores
+    if known.input_ids.shape[1] != length or not torch.equal(known.input_ids, input_ids[:, :length]):
+        raise UnsafeStateError("this cache was changed, or holds another prompt than the one that is passed in")
+    return known.scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
 from casa.method.config import CasaConfig
+from casa.method.tokens import SafetyTokens
 from casa.model import embedded
 from casa.model.attach import add_token_rows, describe, fresh_attention
 from casa.model.families import load_base, load_processor
@@ -26,6 +28,8 @@ ATTENTION_FILE = "safety_attention.safetensors"
 ADAPTER_FILE = "adapter_model.safetensors"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
 FORMAT = 1
+OVERRIDABLE = ("threshold", "gate", "safety_prompt")
+_FILES = (ADAPTER_FILE, ATTENTION_FILE, ADAPTER_CONFIG_FILE)
 
 
 def save(model: CasaModel, folder: Path) -> None:
@@ -43,17 +47,16 @@ def save(model: CasaModel, folder: Path) -> None:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.safety_attention.state_dict().items()}
     save_file(state, folder / ATTENTION_FILE)
     _strip_paths(folder / ADAPTER_CONFIG_FILE, model.base["name"])
-    write_config(folder, model.config, model.base)
+    write_config(folder, model.config, model.base, model.tokens)
 
 
-def write_config(folder: Path, config: CasaConfig, base: dict[str, str]) -> None:
-    """Writes `casa_config.json`, with the checksums of the files beside it."""
-    files = (ADAPTER_FILE, ATTENTION_FILE, ADAPTER_CONFIG_FILE)
+def write_config(folder: Path, config: CasaConfig, base: dict[str, str], tokens: SafetyTokens) -> None:
+    """Writes `casa_config.json`, with checksums of its own settings and of the files beside it."""
+    settings = {"base_model": base, "casa": asdict(config), "tokens": tokens._asdict()}
     content = {
         "format": FORMAT,
-        "base_model": base,
-        "casa": asdict(config),
-        "sha256": {name: sha256_of(folder / name) for name in files},
+        **settings,
+        "sha256": {"settings": _settings_digest(settings), **{name: sha256_of(folder / name) for name in _FILES}},
     }
     (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -65,6 +68,7 @@ def load(
     merge: bool | None = None,
     dtype: torch.dtype | str = "auto",
     overrides: dict[str, Any] | None = None,
+    revision: str | None = None,
     **options: Any,
 ) -> CasaModel:
     """Loads a trained CASA model, after checking that every piece is there, unaltered, and fits the base model.
@@ -76,35 +80,34 @@ def load(
             quantised. A merged model cannot be saved again.
         dtype: of the base model.
         overrides: fields of CasaConfig to change (threshold, gate, safety_prompt).
-        options: further arguments of the base model's `from_pretrained` (device_map, revision ...).
+        revision: of the CASA model, if it is a hub id.
+        options: further arguments of the base model's `from_pretrained` (device_map, token, quantization_config ...).
 
     Raises:
         CheckpointError: a file is missing or altered, or the base model is another one.
     """
-    from peft import PeftModel
-
     from casa.model.casa_model import CasaModel
 
-    folder = resolve(source, options)
+    if fixed := sorted(set(overrides or {}) - set(OVERRIDABLE)):
+        raise CheckpointError(f"{', '.join(fixed)} cannot be changed after training; {', '.join(OVERRIDABLE)} can")
+    folder = resolve(source, revision)
     content = read_config(folder)
     config = CasaConfig.from_dict({**content["casa"], **(overrides or {})})
     name = base_model or content["base_model"]["name"]
     processor = load_processor(name, **options)
     base = load_base(name, dtype, **options)
-    found = describe(base)
-    if found["fingerprint"] != content["base_model"]["fingerprint"]:
-        raise CheckpointError(
-            f"the adapter in {folder} was trained on {content['base_model']['name']!r}; {name!r} has other weights"
-        )
+    _require_same_base(content["base_model"], describe(base), folder)
     attention = fresh_attention(base, config)
     _load_attention(attention, folder / ATTENTION_FILE)
     tokens = add_token_rows(base, processor, config)
-    model: Any = PeftModel.from_pretrained(base, str(folder), is_trainable=merge is False)
-    _require_finite(model, folder)
+    if tokens._asdict() != content["tokens"]:
+        raise CheckpointError(
+            f"the safety tokens are {tokens}, the adapter in {folder} was trained with {content['tokens']}"
+        )
+    model: Any = _with_adapter(base, folder, trainable=merge is False)
     if merge or (merge is None and not getattr(base, "is_quantized", False)):
         model = model.merge_and_unload()
-    identity = {**content["base_model"]}
-    return CasaModel(model, processor, attention, tokens, config, identity).eval()
+    return CasaModel(model, processor, attention, tokens, config, content["base_model"]).eval()
 
 
 def load_trained_weights(model: CasaModel, folder: Path) -> None:
@@ -115,9 +118,7 @@ def load_trained_weights(model: CasaModel, folder: Path) -> None:
     """
     from peft import load_peft_weights, set_peft_model_state_dict
 
-    content = read_config(folder)
-    if content["base_model"]["fingerprint"] != model.base["fingerprint"]:
-        raise CheckpointError(f"{folder} was trained on {content['base_model']['name']!r}, not on this base model")
+    _require_same_base(read_config(folder)["base_model"], model.base, folder)
     try:
         set_peft_model_state_dict(model.model, load_peft_weights(str(folder), device="cpu"))
     except RuntimeError as error:
@@ -125,7 +126,7 @@ def load_trained_weights(model: CasaModel, folder: Path) -> None:
     _load_attention(model.safety_attention, folder / ATTENTION_FILE)
 
 
-def resolve(source: str | Path, options: dict[str, Any]) -> Path:
+def resolve(source: str | Path, revision: str | None = None) -> Path:
     """The folder of a CASA model: shipped, local, or fetched from the hub (because the user named a hub id)."""
     if shipped := embedded.adapter_folder(str(source)):
         return shipped
@@ -133,8 +134,7 @@ def resolve(source: str | Path, options: dict[str, Any]) -> Path:
         return Path(source)
     from huggingface_hub import snapshot_download
 
-    hub = {name: options[name] for name in ("revision", "token", "local_files_only") if name in options}
-    return Path(snapshot_download(str(source), allow_patterns=["*.json", "*.safetensors"], **hub))
+    return Path(snapshot_download(str(source), revision=revision, allow_patterns=["*.json", "*.safetensors"]))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -150,18 +150,52 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        checksums, fields = content["sha256"], (content["base_model"]["fingerprint"], content["casa"])
+        checksums = content["sha256"]
+        settings = {name: content[name] for name in ("base_model", "casa", "tokens")}
+        if content["format"] != FORMAT:
+            raise CheckpointError(f"{path} has format {content['format']}, this version reads {FORMAT}")
+        if _settings_digest(settings) != checksums["settings"]:
+            raise CheckpointError(f"{path} is not as it was saved (its checksum differs). Fetch it again.")
+        CasaConfig.from_dict(content["casa"])
     except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, CheckpointError):
+            raise
         raise CheckpointError(f"{path} is malformed: {error!r}") from error
-    if content.get("format") != FORMAT or not fields:
-        raise CheckpointError(f"{path} has format {content.get('format')}, this version reads {FORMAT}")
-    for name in (ADAPTER_FILE, ATTENTION_FILE, ADAPTER_CONFIG_FILE):
+    for name in _FILES:
         file = folder / name
         if not file.is_file():
             raise CheckpointError(f"{folder} lacks {name}; nothing is answered without it. Fetch the folder again.")
         if sha256_of(file) != checksums.get(name):
             raise CheckpointError(f"{file} is not the file that was saved (its checksum differs). Fetch it again.")
     return content
+
+
+def _settings_digest(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _require_same_base(saved: dict[str, str], found: dict[str, str], folder: Path) -> None:
+    layers = saved.get("layers"), found.get("layers")
+    if saved["fingerprint"] != found["fingerprint"] or (all(layers) and layers[0] != layers[1]):
+        raise CheckpointError(f"{folder} was trained on {saved['name']!r}; {found['name']!r} has other weights")
+
+
+def _with_adapter(base: Any, folder: Path, trainable: bool) -> Any:
+    """The base model with the folder's adapter, whose every weight is there and finite (PEFT itself only warns)."""
+    from peft import PeftModel, get_peft_model_state_dict
+
+    try:
+        model = PeftModel.from_pretrained(base, str(folder), is_trainable=trainable)
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise CheckpointError(f"the adapter in {folder} does not fit this base model: {error}") from error
+    saved, state = load_file(folder / ADAPTER_FILE), get_peft_model_state_dict(model, save_embedding_layers=False)
+    if lacking := sorted(set(state) ^ set(saved)):
+        raise CheckpointError(
+            f"the adapter in {folder} does not fit this base model: {lacking[0]} and {len(lacking) - 1} more"
+        )
+    if not all(tensor.isfinite().all() for tensor in saved.values()):
+        raise CheckpointError(f"the adapter in {folder} holds values that are not finite")
+    return model
 
 
 def _load_attention(attention: torch.nn.Module, path: Path) -> None:
@@ -171,12 +205,6 @@ def _load_attention(attention: torch.nn.Module, path: Path) -> None:
         raise CheckpointError(f"{path} does not fit this model's safety attention: {error}") from error
     if not all(tensor.isfinite().all() for tensor in attention.state_dict().values()):
         raise CheckpointError(f"{path} holds values that are not finite")
-
-
-def _require_finite(model: Any, folder: Path) -> None:
-    adapters = (p for name, p in model.named_parameters() if "lora_" in name or "trainable_tokens" in name)
-    if not all(parameter.isfinite().all() for parameter in adapters):
-        raise CheckpointError(f"the adapter in {folder} holds values that are not finite")
 
 
 def _strip_paths(path: Path, base_name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,26 @@ from casa.method.gate import Decision, decide, gate_logits
 from casa.method.tokens import SafetyTokens
 from casa.model.families import decoder_of, final_norm_of
 
-CACHED_SCORES = "casa_scores"  # attribute of a key/value cache: the safety scores of the tokens it holds
+CACHED_PROMPT = "casa_prompt"  # attribute of a key/value cache: what safety attention knows of the tokens it holds
 
-# These would run other forward passes before the first token, or several positions at once.
-UNSUPPORTED_ARGUMENTS = ("guidance_scale", "assistant_model", "prompt_lookup_num_tokens", "custom_generate")
+# Settings of `generate` that run other forward passes before the first token, and their values for "off".
+_OTHER_PASSES = (
+    *("guidance_scale", "assistant_model", "prompt_lookup_num_tokens", "assistant_early_exit", "custom_generate"),
+    *("token_healing", "use_mtp"),
+)
+_OFF = (None, False, 0, 1)
+
+
+class CachedPrompt(NamedTuple):
+    """Tokens of a key/value cache and their safety scores.
+
+    Attributes:
+        input_ids: the tokens, shape (rows, tokens).
+        scores: shape (rows, heads, tokens).
+    """
+
+    input_ids: Tensor
+    scores: Tensor
 
 
 class PrefillReader:
@@ -35,7 +51,7 @@ class PrefillReader:
         config: which hidden state is read, and the gate.
         tokens: whose logits are read.
         mask: prompt mask, shape (rows, tokens), cached tokens included.
-        keep: positions for which logits are computed.
+        keep: positions for which logits are computed: the last of the prompt, and as many after it as are passed in.
         earlier_scores: safety scores of tokens that are in a key/value cache already.
     """
 
@@ -88,16 +104,13 @@ class PrefillReader:
         Raises:
             UnsafeStateError: the scores do not cover the prompt.
         """
-        scores = self.scores()[..., : self._mask.shape[1]]
-        if scores.shape[0] % self._mask.shape[0]:
-            raise UnsafeStateError("the cache belongs to another batch, so the safety decision would be wrong")
-        mask = self._mask.repeat_interleave(scores.shape[0] // self._mask.shape[0], dim=0)
-        if scores.shape[-1] != mask.shape[-1]:
+        scores, (rows, length) = self.scores(), self._mask.shape
+        if scores.shape[0] % rows or scores.shape[-1] != length + self._keep - 1:
             raise UnsafeStateError(
-                f"safety attention saw {scores.shape[-1]} of {mask.shape[-1]} prompt tokens; fill caches with "
-                "CasaModel.prefill, so that their safety scores are kept"
+                f"safety attention saw {scores.shape[0]} rows of {scores.shape[-1] - self._keep + 1} prompt tokens, the prompt "
+                f"has {rows} of {length}: the decision would not be about this prompt"
             )
-        return self._attention.pool(scores, mask)
+        return self._attention.pool(scores[..., :length], self._mask.repeat_interleave(scores.shape[0] // rows, dim=0))
 
     def gated(self, position: int = -1) -> Tensor:
         """Gated logits (safe, unsafe) from the kept logits at `position`, shape (rows, 2)."""
@@ -172,6 +185,34 @@ class SafetyTokenProcessor(LogitsProcessor):
         self._failed = decision.failed.to(scores.device) if decision.failed.any() else None
         chosen = torch.where(decision.unsafe, self._tokens.unsafe, self._tokens.safe)
         return _only(scores, chosen.to(scores.device))
+
+    def require_decided(self, first_ids: Tensor) -> None:
+        """Checks that every generated row begins with a safety token.
+
+        Args:
+            first_ids: the first new id of each row.
+
+        Raises:
+            UnsafeStateError: the generation went round the decision.
+        """
+        allowed = torch.tensor(list(self._tokens), device=first_ids.device)
+        if self._step == 0 or not torch.isin(first_ids, allowed).all():
+            raise UnsafeStateError("the generation went round the safety token; its output is withheld")
+
+
+def require_ordinary_prefill(arguments: dict[str, Any], generation_config: Any) -> None:
+    """Refuses settings of `generate` that run other forward passes before the first token.
+
+    Args:
+        arguments: given to `generate`.
+        generation_config: the one in force, which may set them too.
+
+    Raises:
+        ValueError: names them.
+    """
+    found = [name for name in _OTHER_PASSES if arguments.get(name, getattr(generation_config, name, None)) not in _OFF]
+    if found:
+        raise ValueError(f"CASA decides on one ordinary prefill; {', '.join(found)} cannot be used with it")
 
 
 def _only(scores: Tensor, tokens: Tensor) -> Tensor:

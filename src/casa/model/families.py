@@ -15,7 +15,8 @@ LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", 
 def load_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) -> nn.Module:
     """Loads the part of a checkpoint that reads text and media and writes text.
 
-    Omni checkpoints (a nested `thinker_config`) yield their thinker alone: the talker is not needed for the decision.
+    It goes to the GPU if there is one, unless `device_map` says otherwise. Of Omni checkpoints (a nested `thinker_config`)
+    only the thinker is loaded: the talker is not needed for the decision.
 
     Args:
         source: hub id, folder, or "casa-nano".
@@ -34,6 +35,8 @@ def load_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) ->
         autos = (AutoModelForMultimodalLM, AutoModelForImageTextToText, AutoModelForCausalLM)
         loader = next((auto for auto in autos if type(config) in auto._model_mapping), AutoModelForCausalLM)
     model: nn.Module = loader.from_pretrained(source, dtype=dtype, **options)
+    if "device_map" not in options and "quantization_config" not in options and torch.cuda.is_available():
+        model = model.to("cuda")
     return model.eval()
 
 

@@ -17,16 +17,27 @@ _INTERNAL_PLACEHOLDER = re.compile(r"<[^<>\s]{0,40}placeholder")
 class ControlTokens:
     """The control tokens of a tokenizer, and a way to tokenize text that yields none of them.
 
+    Control tokens are the special added tokens, and those added tokens that the chat template or the processor uses. Other
+    added tokens are words like any other (Gemma adds line breaks and HTML tags).
+
     Args:
-        tokenizer: a fast Hugging Face tokenizer, the safety tokens already added.
+        processor: the family's processor or tokenizer, fast, the safety tokens already added.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        added = dict(tokenizer.get_added_vocab())
-        added.update(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
-        self.strings: tuple[str, ...] = tuple(text for text in added if text.strip())
-        self.ids = frozenset(added.values())
+    def __init__(self, processor: Any) -> None:
+        self._tokenizer = tokenizer = getattr(processor, "tokenizer", processor)
+        used = str(getattr(processor, "chat_template", None) or "") + str(
+            getattr(tokenizer, "chat_template", None) or ""
+        )
+        media = {str(value) for name, value in vars(processor).items() if name.endswith("_token") and value}
+        controls = {
+            token.content: number
+            for number, token in tokenizer.added_tokens_decoder.items()
+            if token.content.strip() and (token.special or token.content in used or token.content in media)
+        }
+        controls.update(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+        self.strings: tuple[str, ...] = tuple(controls)
+        self.ids = frozenset(controls.values())
 
     def suspected_in(self, text: str) -> bool:
         """Whether a text holds a control token verbatim, or a placeholder that a processor might turn into one."""
@@ -57,6 +68,8 @@ class ControlTokens:
         return ids
 
     def _pieces(self, text: str) -> list[str]:
-        """The text whole, or cut into characters where the vocabulary itself holds a control token as a word."""
-        whole = self._plain.encode(text).ids
-        return [text] if not self.ids.intersection(whole) else list(text)
+        """The text whole, or, where the vocabulary itself holds a control token as a word, with that word in characters."""
+        if not self.ids.intersection(self._plain.encode(text).ids):
+            return [text]
+        parts = re.split("(" + "|".join(map(re.escape, sorted(self.strings, key=len, reverse=True))) + ")", text)
+        return [piece for part in parts for piece in (list(part) if part in self.strings else [part])]

@@ -10,6 +10,8 @@ from typing import Any
 
 from casa.errors import MessageError, MissingDependencyError
 
+_MOST_CHANNELS = 8
+
 
 def media_bytes(source: Any, kind: str) -> bytes:
     """Bytes of a medium given as bytes, path or data URL; never fetched from the network.
@@ -75,7 +77,9 @@ def load_audio(source: Any, rate: int, source_rate: int | None = None) -> Any:
         except (soundfile.LibsndfileError, ValueError) as error:
             raise MessageError(f"unreadable audio: {error}") from error
     if wave.ndim > 1:
-        wave = wave.mean(axis=-1)
+        if wave.ndim > 2 or wave.shape[1] > _MOST_CHANNELS:
+            raise MessageError(f"audio has the shape (samples,) or (samples, channels), not {wave.shape}")
+        wave = wave.mean(axis=1)
     if not wave.size or not np.isfinite(wave).all():
         raise MessageError("the audio is empty or holds values that are not finite")
     return wave if found == rate else soxr.resample(wave, found, rate)

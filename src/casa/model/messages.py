@@ -19,6 +19,7 @@ from casa.model.media import load_audio, load_image
 Message = Mapping[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
 MEDIA = ("image", "audio", "video")
+PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 
 class Prompt(NamedTuple):
@@ -49,7 +50,7 @@ class ChatFormat:
         self.processor = processor
         self.tokenizer = tokenizer_of(processor)
         self.tokens = tokens
-        self.control = ControlTokens(self.tokenizer)
+        self.control = ControlTokens(processor)
         self._config = config
         self._refused_media = refused_media
 
@@ -114,7 +115,7 @@ class ChatFormat:
             last = end + 1
         spliced += ids[last:]
         sources += range(last, len(ids))
-        per_token = {k: v[:, sources] for k, v in inputs.items() if v.ndim == 2 and v.shape == (1, len(ids))}
+        per_token = {name: tensor[:, sources] for name, tensor in inputs.items() if name in PER_TOKEN}
         return {**inputs, **per_token, "input_ids": torch.tensor([spliced])}
 
     def _marker(self, number: int) -> str:
@@ -214,7 +215,8 @@ def _checked_part(part: Any) -> dict[str, Any]:
             part["text"].encode("utf-8")
         except UnicodeEncodeError as error:
             raise MessageError(f"the text is not valid Unicode: {error.reason}") from error
-    return dict(part)
+    kept = ("type", kind, "sampling_rate") if kind == "audio" else ("type", kind)
+    return {name: part[name] for name in kept if name in part}
 
 
 def _only_text(turn: dict[str, Any]) -> str:
@@ -237,11 +239,13 @@ def collate_prompts(prompts: Sequence[dict[str, Tensor]], pad_id: int) -> dict[s
     """
     longest = max(prompt["input_ids"].shape[1] for prompt in prompts)
     batch: dict[str, list[Tensor]] = {}
-    for prompt in prompts:
-        length = prompt["input_ids"].shape[1]
-        for name, tensor in prompt.items():
-            if tensor.ndim == 2 and tensor.shape == (1, length):
+    for name in dict.fromkeys(name for prompt in prompts for name in prompt):
+        for prompt in prompts:
+            tensor = prompt.get(name)
+            if name in PER_TOKEN:
+                given = torch.zeros_like(prompt["input_ids"]) if tensor is None else tensor  # text has type 0
                 fill = pad_id if name == "input_ids" else 0
-                tensor = torch.nn.functional.pad(tensor, (longest - length, 0), value=fill)
-            batch.setdefault(name, []).append(tensor)
+                tensor = torch.nn.functional.pad(given, (longest - given.shape[1], 0), value=fill)
+            if tensor is not None:
+                batch.setdefault(name, []).append(tensor)
     return {name: torch.cat(tensors) for name, tensors in batch.items()}

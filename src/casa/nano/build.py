@@ -51,11 +51,11 @@ def build_nano(folder: Path, download: bool = False) -> Path:
     try:
         _write_model(gguf, scratch)
         _write_manifest(scratch)
-        if folder.exists():
+        if folder.exists() and not (folder / MANIFEST).is_file():
             shutil.rmtree(folder)
         try:
             scratch.rename(folder)
-        except OSError:  # another process was first
+        except OSError:  # another process was first, and somebody may be reading its folder
             if not (folder / MANIFEST).is_file():
                 raise
     finally:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from casa.method.config import CasaConfig
+from casa.method.tokens import SafetyTokens
 from casa.model.checkpoint import ADAPTER_CONFIG_FILE, ADAPTER_FILE, ATTENTION_FILE, read_config, write_config
 from casa.nano.build import adapter_folder
 
@@ -22,7 +23,9 @@ def ship(trained: Path, target: Path) -> None:
     save_file(adapter, target / ADAPTER_FILE, metadata={"format": "pt"})
     for name in (ATTENTION_FILE, ADAPTER_CONFIG_FILE):
         shutil.copy(trained / name, target / name)
-    write_config(target, CasaConfig.from_dict(content["casa"]), content["base_model"])
+    write_config(
+        target, CasaConfig.from_dict(content["casa"]), content["base_model"], SafetyTokens(**content["tokens"])
+    )
 
 
 def main() -> None:

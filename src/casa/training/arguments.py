@@ -36,4 +36,5 @@ class CasaTrainingArguments(TrainingArguments):
     eval_steps: float | None = 100
     report_to: str = "tensorboard"
     remove_unused_columns: bool = False
+    logging_nan_inf_filter: bool = False
     seed: int = 0

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 
 from casa.data.reading import Example
 from casa.method.objective import IGNORED
-from casa.model.messages import ChatFormat, collate_prompts
+from casa.model.messages import PER_TOKEN, ChatFormat, collate_prompts
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,7 @@ class ConditionalCollator:
         tail_mask = torch.cat([torch.ones_like(token), present.long()[:, :-1]], dim=1)
         prompt_mask = prompts["attention_mask"]
         per_token = {
-            name: torch.nn.functional.pad(tensor, (0, longest))
-            for name, tensor in prompts.items()
-            if name not in ("input_ids", "attention_mask") and tensor.shape == prompt_mask.shape
+            name: torch.nn.functional.pad(tensor, (0, longest)) for name, tensor in prompts.items() if name in PER_TOKEN
         }
         inputs = {
             **prompts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from casa.data.held_out import batches_of_like_length
 from casa.data.reading import Example
 from casa.model.casa_model import CasaModel
 from casa.model.outputs import Verdict
@@ -12,10 +13,8 @@ from casa.model.outputs import Verdict
 
 def classify_texts(casa: CasaModel, texts: Sequence[str], batch_size: int) -> list[Verdict]:
     """Verdicts on user messages, in their order; batches hold texts of like length."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     verdicts: dict[int, Verdict] = {}
-    for start in range(0, len(order), batch_size):
-        part = order[start : start + batch_size]
+    for part in batches_of_like_length(texts, batch_size):
         batch = [[{"role": "user", "content": texts[i]}] for i in part]
         verdicts.update(zip(part, casa.classify(batch), strict=True))
     return [verdicts[i] for i in range(len(texts))]

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from rich.progress import track
 
+from casa.data.held_out import batches_of_like_length
 from casa.data.reading import Example
 from casa.model.messages import ChatFormat, collate_prompts
 from casa.model.refusal import is_refusal
@@ -22,8 +24,8 @@ def base_answers(
 ) -> dict[str, list[int]]:
     """Greedy answers of the undefended model, as token ids; an answer that ended has its end-of-turn.
 
-    Every finished batch is appended to `cache`, and texts found there are not answered again, so that an interrupted run
-    goes on where it stopped.
+    Every finished batch is appended to `cache` and not answered again, so that an interrupted run goes on where it stopped; the
+    batches depend on the texts alone, so that its answers are those of an uninterrupted one.
 
     Args:
         base_model: without CASA.
@@ -34,12 +36,13 @@ def base_answers(
         cache: JSON Lines file of {"text", "ids"}.
     """
     answers = _read_cache(cache)
-    missing = sorted({text for text in texts if text not in answers}, key=len)
     cache.parent.mkdir(parents=True, exist_ok=True)
     end, pad = chat.end_of_turn_id(), chat.tokenizer.pad_token_id
-    batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
+    unique = sorted(set(texts))
+    batches = [[unique[i] for i in indices] for indices in batches_of_like_length(unique, batch_size)]
+    todo = [batch for batch in batches if not all(text in answers for text in batch)]
     with cache.open("a", encoding="utf-8") as file:
-        for batch in track(batches, "base model's own answers", disable=not batches):
+        for batch in track(todo, "base model's own answers", console=Console(stderr=True), disable=not todo):
             prompts = [chat.prompt([{"role": "user", "content": text}]).inputs for text in batch]
             inputs = {k: v.to(base_model.device) for k, v in collate_prompts(prompts, pad).items()}
             output = base_model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end)
@@ -65,11 +68,12 @@ def with_base_answers(examples: Sequence[Example], answers: dict[str, list[int]]
 
 
 def _read_cache(cache: Path) -> dict[str, list[int]]:
-    answers = {}
-    for line in cache.read_text(encoding="utf-8").splitlines() if cache.is_file() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:  # the last line of an interrupted run
-            continue
-        answers[row["text"]] = row["ids"]
-    return answers
+    """Answers of finished lines; what an interruption left of the last line is cut off the file."""
+    if not cache.is_file():
+        return {}
+    content = cache.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        cache.write_bytes(whole)
+    rows = (json.loads(line) for line in whole.decode().split("\n") if line)
+    return {row["text"]: row["ids"] for row in rows}

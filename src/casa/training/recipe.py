@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import yaml
 
@@ -15,13 +15,14 @@ from casa.data.reading import SEED_DATA, Example, jailbreak_templates, neutral_w
 from casa.errors import CasaError
 from casa.provenance import provenance
 from casa.training.mix import with_refusals, wrap
+from casa.training.run_folder import claim_folder
 
 if TYPE_CHECKING:
     from casa.method.config import CasaConfig
     from casa.model.messages import ChatFormat
     from casa.training.arguments import CasaTrainingArguments
 
-BASE_ANSWERS_FILE = "base_answers.jsonl"
+BASE_ANSWERS_FILE, SUMMARY_FILE = "base_answers.jsonl", "summary.json"
 
 
 @dataclass
@@ -84,6 +85,11 @@ def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, C
         raise CasaError(f"the recipe {path} must be a mapping of fields to values")
     arguments = [word for name, value in values.items() for word in _words(name, value)]
     parser = HfArgumentParser((Recipe, CasaConfig, CasaTrainingArguments))  # type: ignore[arg-type]
+
+    def fail(message: str) -> NoReturn:
+        raise CasaError(f"recipe {path}: {message}")
+
+    parser.error = fail  # type: ignore[method-assign]
     try:
         recipe, config, training, unknown = parser.parse_args_into_dataclasses(
             args=arguments + overrides, return_remaining_strings=True, look_for_args_file=False
@@ -105,8 +111,8 @@ def _words(name: str, value: Any) -> list[str]:
 
 def training_examples(recipe: Recipe, seed: int) -> list[Example]:
     """The training split, refusals filled in, both classes wrapped alike."""
-    examples = with_refusals(read_examples(recipe.train_files), seed, recipe.refusal_variety)
-    train = [example for example in examples if example.split == "train"]
+    train = [example for example in read_examples(recipe.train_files) if example.split == "train"]
+    train = with_refusals(train, seed, recipe.refusal_variety)
     if recipe.max_train_examples is not None:
         import random
 
@@ -119,10 +125,28 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
     """Trains by a recipe and saves the model into `output_dir`; resumes if a checkpoint is there.
 
     Returns:
-        A summary: where the model is, examples by class, final dev metrics, throughput.
+        A summary: where the model is, examples by class, final dev metrics, throughput. That of the finished run if the same
+        recipe was run before.
+
+    Raises:
+        CasaError: the recipe or its data are malformed, or the folder belongs to another run.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     recipe, config, training = read_recipe(path, overrides)
+    output = Path(str(training.output_dir))
+    claim_folder(output, recipe, config, training)
+    if (finished := output / SUMMARY_FILE).is_file():
+        earlier: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
+        return earlier
+    summary = _trained(recipe, config, training, output)
+    finished.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments, output: Path) -> dict[str, Any]:
+    from transformers import set_seed
+
+    from casa.data.held_out import held_out_queries
     from casa.method.tokens import add_safety_tokens
     from casa.model.casa_model import CasaModel
     from casa.model.checkpoint import load_trained_weights, resolve
@@ -133,49 +157,26 @@ def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
 
     examples = training_examples(recipe, training.seed)
     processor, base = load_processor(recipe.base_model), load_base(recipe.base_model, _dtype(recipe.dtype))
-    output = Path(str(training.output_dir))
     chat = ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
     short = fitting(examples, chat, recipe.max_prompt_tokens)
     answered = _answered(short, base, chat, recipe, output)
+    set_seed(training.seed)  # the Trainer would only seed after the adapter has got its first weights
     casa = CasaModel.attach(
         base, processor, config, r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout
     )
     if recipe.init_from is not None:
-        load_trained_weights(casa, resolve(recipe.init_from, {}))
+        load_trained_weights(casa, resolve(recipe.init_from))
     dataset = ConditionalDataset(answered, casa.chat, recipe.max_response_tokens)
-    trainer = CasaTrainer(casa, dataset, dev_queries(recipe), training)
-    metrics = trainer.run()
+    dev = held_out_queries("dev", seed=0, limit=recipe.dev_limit, sources=recipe.train_files)
+    metrics = CasaTrainer(casa, dataset, dev, training).run()
     casa.eval()
     casa.save_pretrained(output)
-    summary = {
+    return {
         **provenance(casa.device, training.seed),
-        "model": str(output),
+        "model": output.name,
         "examples": dict(Counter("malicious" if item.malicious else "benign" for item in dataset.items)),
         "left_out": {"prompt_too_long": len(examples) - len(short), "no_answer": len(short) - len(answered)},
         **metrics,
-    }
-    (output / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return summary
-
-
-def dev_queries(recipe: Recipe) -> dict[str, list[Example]]:
-    """Queries of the dev split by kind, some of them in framings that training never sees."""
-    import random
-
-    from casa.attacks.templates import in_every_framing
-
-    dev = [example for example in read_examples(recipe.train_files) if example.split == "dev"]
-    random.Random(0).shuffle(dev)
-    malicious = [e for e in dev if e.malicious][: recipe.dev_limit]
-    benign = [e for e in dev if not e.malicious and e.kind == "plain"][: recipe.dev_limit]
-    lookalike = [e for e in dev if not e.malicious and e.kind == "lookalike"][: recipe.dev_limit]
-    templates = jailbreak_templates("dev")
-    return {
-        "malicious": malicious,
-        "benign": benign,
-        "lookalike": lookalike,
-        "jailbroken": in_every_framing(malicious, templates, 1, seed=0),
-        "framed_benign": in_every_framing(benign, templates, 1, seed=0),
     }
 
 

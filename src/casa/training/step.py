@@ -22,6 +22,11 @@ class ConditionalTask(nn.Module):
         super().__init__()
         self.casa = casa
 
+    def gradient_checkpointing_enable(self, **options: Any) -> None:
+        """Recomputes activations in the backward pass, to save memory."""
+        self.casa.base_model.gradient_checkpointing_enable(**options)
+        self.casa.base_model.enable_input_require_grads()
+
     def forward(
         self, inputs: dict[str, Tensor], prompt_mask: Tensor, response_ids: Tensor, malicious: Tensor
     ) -> dict[str, Any]:

@@ -112,7 +112,9 @@ class CasaTrainer(Trainer):
         self.casa.eval()
         metrics, risks = verdict_metrics(self.casa, self.dev, batch_size=2 * self.args.per_device_train_batch_size)
         self.casa.train()
-        self.log({f"eval_{name}": value for name, value in metrics.items()})
+        metrics = {f"eval_{name}": value for name, value in metrics.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         for writer in self._tensorboard_writers():
             for kind, values in risks.items():
                 writer.add_histogram(f"v_s/{kind}", torch.tensor(values), self.state.global_step)
@@ -160,7 +162,7 @@ class _StopOnNonFinite(TrainerCallback):
 
 def newest_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint in a run's folder; incomplete ones (a killed save) are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=_step_of)
+    found = sorted(folder.glob("checkpoint-[0-9]*"), key=_step_of)
     for checkpoint in reversed(found):
         if _complete(checkpoint):
             return checkpoint

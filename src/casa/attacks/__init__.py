@@ -1,1 +1,0 @@
-"""Attacks: seeded functions from samples to samples."""

@@ -1,0 +1,41 @@
+"""A run's folder belongs to one recipe on one set of data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from casa.data.reading import SEED_DATA, seed_files
+from casa.errors import CasaError
+from casa.hashing import sha256_of
+
+if TYPE_CHECKING:
+    from casa.method.config import CasaConfig
+    from casa.training.arguments import CasaTrainingArguments
+    from casa.training.recipe import Recipe
+
+RUN_FILE = "run.json"
+_RATES = ("learning_rate", "token_learning_rate", "attention_learning_rate", "attention_weight_decay", "weight_decay")
+_SHAPE = ("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps", "seed")
+
+
+def claim_folder(output: Path, recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments) -> None:
+    """Writes what a run is made of into its folder, so that no other run goes on from its checkpoints.
+
+    Raises:
+        CasaError: the folder belongs to a run with other fields or data.
+    """
+    files = seed_files() + [Path(name) for name in (*recipe.train_files, *recipe.template_files) if name != SEED_DATA]
+    claim = {
+        "recipe": asdict(recipe),
+        "casa": asdict(config),
+        "training": {name: getattr(training, name) for name in (*_RATES, *_SHAPE)},
+        "data": {path.name: sha256_of(path) for path in files if path.is_file()},
+    }
+    path = output / RUN_FILE
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != claim:
+        raise CasaError(f"{output} holds another run (see its {RUN_FILE}); give this one its own --output_dir")
+    output.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(claim, indent=2) + "\n", encoding="utf-8")
