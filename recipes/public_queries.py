@@ -2,9 +2,10 @@
 
     python recipes/public_queries.py FOLDER EXTRA.jsonl FRAMINGS.jsonl
 
-FOLDER holds JSON Lines with the rows of the public sets that the adapter's card lists: `train_malicious.jsonl`, `train_benign.jsonl` and
-`hard_benign.jsonl` of {"id", "text", "label", "source"}, and `jailbreak_templates.jsonl` of {"id", "template", "source", "cluster"}.
-Only sources under Apache-2.0, MIT or CC BY-SA are taken, at most so many rows of each, 15 % of them as test split.
+FOLDER holds JSON Lines with the rows of the public sets that the adapter's card lists: `train_malicious.jsonl`,
+`train_benign.jsonl` and `hard_benign.jsonl` of {"id", "text", "label", "source"}, and `jailbreak_templates.jsonl` of {"id",
+"template", "source", "cluster"}. Only sources under Apache-2.0, MIT or CC BY-SA are taken, at most so many rows of each, 15 % of
+them as test split.
 """
 
 import json

@@ -55,6 +55,7 @@ def test_a_full_vocabulary_is_enlarged(nano_folder, processor, tmp_path):
 def test_a_text_only_model_with_a_tokenizer(processor, tmp_path):
     torch.manual_seed(0)
     tokenizer = copy.deepcopy(processor.tokenizer)
+    tokenizer._set_processor_class(None)
     turn = "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
     tokenizer.chat_template = "{% for m in messages %}" + turn + "{% endfor %}<|im_start|>assistant\n"
     config = LlamaConfig(
