@@ -12,7 +12,7 @@ from transformers import LogitsProcessor
 
 from casa.errors import UnsafeStateError
 from casa.method.attention import SafetyAttention, SafetyRisk
-from casa.method.config import CasaConfig
+from casa.method.config import CasaConfig, HiddenState
 from casa.method.gate import Decision, decide, gate_logits
 from casa.method.tokens import SafetyTokens
 from casa.model.families import decoder_of, final_norm_of
@@ -37,6 +37,17 @@ class CachedPrompt(NamedTuple):
 
     input_ids: Tensor
     scores: Tensor
+
+
+def on_hidden_states(model: Any, which: HiddenState, receive: Callable[[Tensor], None]) -> Any:
+    """Calls `receive` with the hidden states (rows, tokens, width) of every forward pass; returns the hook's handle."""
+    if which == "pre_norm":
+        return final_norm_of(model).register_forward_pre_hook(lambda module, args: receive(args[0]))
+
+    def read(module: nn.Module, args: Any, output: Any) -> None:
+        receive(output[0] if isinstance(output, tuple) else output.last_hidden_state)
+
+    return decoder_of(model).register_forward_hook(read)
 
 
 class PrefillReader:
@@ -72,13 +83,9 @@ class PrefillReader:
         self._handles: list[Any] = []
 
     def __enter__(self) -> PrefillReader:
-        if self._config.hidden_state == "final":
-            handle = decoder_of(self._model).register_forward_hook(self._read_output)
-        else:
-            handle = final_norm_of(self._model).register_forward_pre_hook(self._read_input)
         head = self._model.get_output_embeddings()
         self._handles = [
-            handle,
+            on_hidden_states(self._model, self._config.hidden_state, self._read_hidden),
             head.register_forward_pre_hook(self._keep_last),
             self._model.register_forward_hook(self._read_logits),
         ]
@@ -122,12 +129,8 @@ class PrefillReader:
         """The verdict of each row."""
         return decide(self.gated(), self._config.threshold)
 
-    def _read_output(self, module: nn.Module, args: Any, output: Any) -> None:
-        hidden = output[0] if isinstance(output, tuple) else output.last_hidden_state
+    def _read_hidden(self, hidden: Tensor) -> None:
         self._scores.append(self._attention.scores(hidden))
-
-    def _read_input(self, module: nn.Module, args: Any) -> None:
-        self._scores.append(self._attention.scores(args[0]))
 
     def _keep_last(self, module: nn.Module, args: Any) -> Any:
         return (args[0][:, -self._keep :], *args[1:])

@@ -45,6 +45,7 @@ class Recipe:
         lora_r: rank of the LoRA adapters.
         lora_alpha: their scale is lora_alpha / lora_r.
         lora_dropout: dropout on their input, in [0, 1).
+        attention_epochs: epochs of safety attention alone, at the end, on cached hidden states of the trained model (minutes).
         dev_limit: examples of each kind in the evaluations while training.
     """
 
@@ -63,6 +64,7 @@ class Recipe:
     lora_r: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.0
+    attention_epochs: int = 10
     dev_limit: int = 64
 
 
@@ -153,6 +155,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     from casa.model.families import load_base, load_processor, tokenizer_of
     from casa.model.messages import ChatFormat
     from casa.training.batches import ConditionalDataset, fitting
+    from casa.training.cached import cache_states, fit_attention
     from casa.training.trainer import CasaTrainer
 
     examples = training_examples(recipe, training.seed)
@@ -168,15 +171,22 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
         load_trained_weights(casa, resolve(recipe.init_from))
     dataset = ConditionalDataset(answered, casa.chat, recipe.max_response_tokens)
     dev = held_out_queries("dev", seed=0, limit=recipe.dev_limit, sources=recipe.train_files)
-    metrics = CasaTrainer(casa, dataset, dev, training).run()
+    trainer = CasaTrainer(casa, dataset, dev, training)
+    run = trainer.run()
     casa.eval()
+    if recipe.attention_epochs:
+        states = cache_states(casa, short, 2 * training.per_device_train_batch_size)
+        rates = (training.attention_learning_rate, training.attention_weight_decay)
+        fit_attention(casa, states, recipe.attention_epochs, *rates, seed=training.seed)
+    metrics = trainer.evaluate()
     casa.save_pretrained(output)
     return {
         **provenance(casa.device, training.seed),
         "model": output.name,
         "examples": dict(Counter("malicious" if item.malicious else "benign" for item in dataset.items)),
         "left_out": {"prompt_too_long": len(examples) - len(short), "no_answer": len(short) - len(answered)},
-        **metrics,
+        "dev": metrics,
+        **run,
     }
 
 

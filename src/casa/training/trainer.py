@@ -66,7 +66,7 @@ class CasaTrainer(Trainer):
         self._parts: list[dict[str, float]] = []
 
     def run(self) -> dict[str, Any]:
-        """Trains, from the newest complete checkpoint if there is one; returns final dev metrics and throughput."""
+        """Trains, from the newest complete checkpoint if there is one; returns steps and throughput (evaluations included)."""
         checkpoint = newest_checkpoint(Path(str(self.args.output_dir)))
         tokens = sum(item.length for item in self.train_dataset.items)  # type: ignore[union-attr]
         result = self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -76,7 +76,6 @@ class CasaTrainer(Trainer):
         mean_tokens = tokens / len(self.train_dataset)  # type: ignore[arg-type]
         return {
             "steps": self.state.global_step,
-            "dev": self.evaluate(),
             "throughput": {
                 "seconds": seconds,
                 "examples_per_second": examples / seconds,

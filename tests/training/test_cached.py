@@ -1,0 +1,41 @@
+import pytest
+import torch
+
+from casa.data.reading import Example
+from casa.training.cached import cache_states, fit_attention
+from casa.training.dev import area_under_roc
+
+WORDS = {False: ["trains", "bread", "rivers", "music"], True: ["harm", "fraud", "arson", "malice"]}
+EXAMPLES = [
+    Example(f"{word}{i}", f"{i} tell me of {word} please {'now ' * (i % 3)}", label, None, "plain", word, "train", "t")
+    for label, words in WORDS.items()
+    for word in words
+    for i in range(6)
+]
+
+
+@pytest.mark.parametrize("hidden_state", ["final", "pre_norm"])
+def test_cached_states_give_the_models_own_verdict(tiny_casa, hidden_state):
+    from dataclasses import replace
+
+    tiny_casa.config = replace(tiny_casa.config, hidden_state=hidden_state)
+    states = cache_states(tiny_casa, EXAMPLES[:5], batch_size=2)
+    for example, hidden in zip(EXAMPLES[:5], states.hidden, strict=True):
+        risk = tiny_casa.safety_attention(hidden[None], torch.ones(1, len(hidden)))
+        verdict = tiny_casa.classify([{"role": "user", "content": example.text}])
+        assert risk.risk.item() == pytest.approx(verdict.risk, abs=1e-5)
+
+
+def test_fitting_separates_the_classes_and_touches_safety_attention_only(tiny_casa):
+    states = cache_states(tiny_casa, EXAMPLES, batch_size=8)
+    frozen = {name: p.clone() for name, p in tiny_casa.model.named_parameters()}
+
+    def area() -> float:
+        risks = [v.risk for v in tiny_casa.classify([[{"role": "user", "content": e.text}] for e in EXAMPLES])]
+        labelled = list(zip(EXAMPLES, risks, strict=True))
+        return area_under_roc([r for e, r in labelled if e.malicious], [r for e, r in labelled if not e.malicious])
+
+    before = area()
+    fit_attention(tiny_casa, states, epochs=60, learning_rate=1e-2, weight_decay=0.01, batch_size=16)
+    assert area() > max(before, 0.95)
+    assert all(torch.equal(p, frozen[name]) for name, p in tiny_casa.model.named_parameters())
