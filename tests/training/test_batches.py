@@ -99,7 +99,7 @@ def test_the_stop_gradient_holds_in_the_whole_model(tiny_casa):
     """The loss on v_s alone reaches safety attention and nothing of the MLLM."""
     dataset = ConditionalDataset(EXAMPLES[1:], tiny_casa.chat, 32)
     batch = ConditionalCollator(tiny_casa.chat)([dataset[0], dataset[1]])
-    with tiny_casa.read_prefill(batch["prompt_mask"]) as reader:
+    with tiny_casa.read_prefill(batch["prompt_mask"], keep=batch["response_ids"].shape[1] + 1) as reader:
         tiny_casa.base_model(**batch["inputs"], use_cache=False)
     reader.risk().risk.sum().backward()
     grads = {name: p.grad for name, p in tiny_casa.named_parameters() if p.requires_grad}

@@ -36,7 +36,7 @@ class CachedStates:
     malicious: Tensor
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def cache_states(casa: CasaModel, examples: Sequence[Example], batch_size: int) -> CachedStates:
     """Hidden states and logits of some queries; one prefill each."""
     hidden: dict[int, Tensor] = {}
