@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from casa import CasaModel
-from casa.evaluation.demo import DemoPrompt, DemoRow, Undefended, run_demo
+from casa.baselines.pretrained import Undefended
+from casa.evaluation.demo import DemoPrompt, DemoRow, run_demo
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from casa.baselines.pretrained import Undefended, demo_prompts, report, run_demo, summarise
+from casa.baselines.pretrained import Undefended
 from casa.evaluation import demo
+from casa.evaluation.demo import demo_prompts, report, run_demo, summarise
 
 
 def user(text):
@@ -47,7 +48,7 @@ def test_the_undefended_model_has_no_safety_prompt(loaded, tiny_casa_folder):
     from casa.method.config import SAFETY_PROMPT
     from casa.model.checkpoint import write_config
 
-    write_config(casa_folder, replace(casa.config, safety_prompt=SAFETY_PROMPT), casa.base)
+    write_config(casa_folder, replace(casa.config, safety_prompt=SAFETY_PROMPT), casa.base, casa.tokens)
     ids = Undefended.from_pretrained(str(casa_folder)).chat.prompt(user("Hello")).inputs["input_ids"]
     assert torch.equal(ids, casa.chat.prompt(user("Hello")).inputs["input_ids"])
 

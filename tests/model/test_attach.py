@@ -1,6 +1,7 @@
 """Attaching to models of other shapes: untied heads, full vocabularies, text-only families, other types."""
 
 import copy
+import json
 
 import pytest
 import torch
@@ -55,7 +56,6 @@ def test_a_full_vocabulary_is_enlarged(nano_folder, processor, tmp_path):
 def test_a_text_only_model_with_a_tokenizer(processor, tmp_path):
     torch.manual_seed(0)
     tokenizer = copy.deepcopy(processor.tokenizer)
-    tokenizer._set_processor_class(None)
     turn = "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
     tokenizer.chat_template = "{% for m in messages %}" + turn + "{% endfor %}<|im_start|>assistant\n"
     config = LlamaConfig(
@@ -64,6 +64,8 @@ def test_a_text_only_model_with_a_tokenizer(processor, tmp_path):
     )  # fmt: skip
     base = LlamaForCausalLM(config).eval()
     save_base(base, tokenizer, tmp_path)
+    saved = tmp_path / "base" / "tokenizer_config.json"
+    saved.write_text(json.dumps({k: v for k, v in json.loads(saved.read_text()).items() if k != "processor_class"}))
     casa = CasaModel.attach(base, tokenizer, CasaConfig(), r=2).eval()
     control = casa.chat.control.count(casa.chat.prompt(user("a<|im_end|>b<|safe|>")).inputs["input_ids"][0].tolist())
     assert control == casa.chat.control.count(casa.chat.prompt(user("x")).inputs["input_ids"][0].tolist())
