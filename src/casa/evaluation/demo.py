@@ -23,9 +23,8 @@ from casa.provenance import environment
 
 HARMFUL_KINDS = ("malicious", "jailbreak")
 HARMLESS_KINDS = ("benign", "lookalike")
-ANSWER_TOKENS = 24
+ANSWER_TOKENS = 16
 KEPT_WORDS = 6  # of an answer to a harmful prompt: enough to see what it does, too little to be of use
-TIMED_PASSES = 3
 
 METHODS = {
     "answers": (
@@ -38,9 +37,8 @@ METHODS = {
         "how it works; they do not measure how well."
     ),
     "time": (
-        f"In one process, each prompt {TIMED_PASSES} times in turn: the base model's prefill, and CASA's prefill with "
-        "safety attention and decision, both with the LM head on the last position only. Medians over the passes, then "
-        "over the prompts."
+        "In one process, each prompt in turn: the base model's prefill, and CASA's prefill with safety attention and "
+        "decision, both with the LM head on the last position only. Medians and quartiles over the prompts."
     ),
 }
 
@@ -81,8 +79,8 @@ class DemoRow:
         verdict: CASA's.
         casa_answer: CASA's answer, cut likewise.
         casa_refused: whether the whole answer declined.
-        base_ms: median time of the base model's prefill.
-        casa_ms: median time of CASA's prefill and decision.
+        base_ms: time of the base model's prefill.
+        casa_ms: time of CASA's prefill and decision.
         attributions: each prompt token's share of v_s.
     """
 
@@ -119,7 +117,7 @@ def run_demo(casa: CasaModel, base: Undefended, prompts: Sequence[DemoPrompt]) -
 
 @torch.inference_mode()
 def prefill_times(casa: CasaModel, base: Undefended, messages: Sequence[Message]) -> tuple[float, float]:
-    """Median milliseconds of the base model's prefill, and of CASA's with its decision; see `METHODS["time"]`."""
+    """Milliseconds of the base model's prefill, and of CASA's with its decision; see `METHODS["time"]`."""
     batch = collate_prompts([casa.chat.prompt(messages).inputs], pad_id=0)
     inputs = {name: tensor.to(casa.device) for name, tensor in batch.items()}
     head = base.model.get_output_embeddings()
@@ -136,10 +134,9 @@ def prefill_times(casa: CasaModel, base: Undefended, messages: Sequence[Message]
     # get the credit for it.
     handle = head.register_forward_pre_hook(lambda module, args: (args[0][:, -1:], *args[1:]))
     try:
-        pairs = [(_milliseconds(plain), _milliseconds(decided)) for _ in range(TIMED_PASSES)]
+        return _milliseconds(plain), _milliseconds(decided)
     finally:
         handle.remove()
-    return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
 
 
 def _milliseconds(run: Callable[[], Tensor]) -> float:
