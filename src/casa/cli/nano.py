@@ -41,7 +41,7 @@ def build(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Assembles casa-nano into the cache folder now (about 20 s); otherwise its first use does.
+    """Assembles casa-nano into the cache folder now (about half a minute); otherwise its first use does.
 
     [bold]Examples[/]
     [cyan]casa nano build[/]

@@ -36,7 +36,7 @@ def adapter_folder() -> Path:
 
 
 def ensure_nano(download: bool = False) -> Path:
-    """The assembled base model's folder, built now if need be (about 20 s); safe against interruption and races."""
+    """The assembled base model's folder, built now if need be (about half a minute); safe against interruption and races."""
     folder = nano_folder()
     if not (folder / MANIFEST).is_file():
         build_nano(folder, download=download)
