@@ -28,7 +28,7 @@ SOURCES = {
     "TDC2023": (1000, 90),
     "uw-nsl/SafeDecoding": (1000, 90),
     "pyrit 1.1.0 airt": (1000, 90),
-    "alpagasus dolly_3k": (1250, 45),
+    "alpagasus dolly_3k": (800, 45),
     "dolly safety-only": (1000, 90),
     "CyberSecEval": (160, 62),
 }

@@ -89,6 +89,7 @@ def test_risk_lies_in_the_unit_interval_and_attributions_sum_to_it(length, scale
     assert ((risk.risk >= 0) & (risk.risk <= 1)).all()
     assert torch.allclose(risk.risk + risk.complement, torch.ones(2), atol=1e-5)
     assert torch.allclose(risk.attributions.sum(-1), risk.risk, atol=1e-6)
+    assert torch.allclose(risk.heads.mean(1), torch.stack([risk.complement, risk.risk], -1), atol=1e-6)
 
 
 def test_complement_keeps_its_precision_where_the_risk_is_near_one():

@@ -13,7 +13,7 @@ WEIGHTS = st.floats(0, 1, allow_nan=False)
 
 def risk_of(value: float) -> SafetyRisk:
     v = torch.tensor([value])
-    return SafetyRisk(v, 1 - v, v[:, None])
+    return SafetyRisk(v, 1 - v, v[:, None], torch.stack([1 - v, v], -1)[:, None])
 
 
 def p_unsafe(safe: float, unsafe: float, v: float, gate: str) -> float:

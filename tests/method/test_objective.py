@@ -9,7 +9,7 @@ from casa.method.objective import IGNORED
 
 def risk_of(*values: float) -> SafetyRisk:
     v = torch.tensor(values)
-    return SafetyRisk(v, 1 - v, v[:, None])
+    return SafetyRisk(v, 1 - v, v[:, None], torch.stack([1 - v, v], -1)[:, None])
 
 
 def test_loss_equals_the_formula_computed_by_hand():
@@ -25,6 +25,20 @@ def test_loss_equals_the_formula_computed_by_hand():
     assert loss.response.item() == pytest.approx(answers, rel=1e-5)
     assert loss.risk.item() == pytest.approx(risk, rel=1e-5)
     assert loss.total.item() == pytest.approx(verdict + answers + 0.5 * risk, rel=1e-5)
+
+
+def test_the_loss_of_v_s_is_the_mean_over_heads_so_that_a_constant_head_is_still_trained():
+    module = SafetyAttention(8, 2, 4)
+    scores = torch.zeros(1, 2, 3, requires_grad=True)
+    with torch.no_grad():
+        module.bias.copy_(torch.tensor([0.0, -8.0]))
+    risk = module.pool(scores, torch.ones(1, 3))
+    ids = torch.full((1, 1), IGNORED)
+    loss = conditional_loss(torch.zeros(1, 2), torch.tensor([True]), torch.zeros(1, 1, 2), ids, risk)
+    by_hand = (math.log(2) + math.log(1 + math.exp(8))) / 2
+    assert loss.risk.item() == pytest.approx(by_hand, rel=1e-4)
+    loss.risk.backward()
+    assert module.bias.grad[1] / module.bias.grad[0] == pytest.approx(2.0, rel=1e-3)  # 1 - sigmoid(-8) against 1 - sigmoid(0)
 
 
 def test_ignored_positions_do_not_count():

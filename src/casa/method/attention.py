@@ -18,11 +18,13 @@ class SafetyRisk(NamedTuple):
         risk: v_s in (0, 1), shape (batch,).
         complement: 1 - v_s with its own relative precision near v_s = 1, shape (batch,).
         attributions: each token's share of v_s, shape (batch, tokens); sums to v_s over the prompt, zero on padding.
+        heads: each head's own complement and weight, whose means are the first two, shape (batch, heads, 2).
     """
 
     risk: Tensor
     complement: Tensor
     attributions: Tensor
+    heads: Tensor
 
 
 class SafetyAttention(nn.Module):
@@ -82,9 +84,10 @@ class SafetyAttention(nn.Module):
         inside = mask[:, None, :].to(scores.device).bool()
         logits = scores + self.bias.float()[:, None]
         weights = self._pooling_weights(scores, inside)
-        malicious = (weights * logits.sigmoid()).mean(1)
-        benign = (weights * (-logits).sigmoid()).mean(1)
-        return SafetyRisk(malicious.sum(-1), benign.sum(-1), malicious)
+        malicious = weights * logits.sigmoid()
+        heads = torch.stack([(weights * (-logits).sigmoid()).sum(-1), malicious.sum(-1)], dim=-1)
+        complement, risk = heads.mean(1).unbind(-1)
+        return SafetyRisk(risk, complement, malicious.mean(1), heads)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> SafetyRisk:
         """`pool(scores(hidden), mask)`."""

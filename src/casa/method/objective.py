@@ -21,7 +21,8 @@ class ConditionalLoss(NamedTuple):
         total: verdict + response + risk_loss_weight * risk.
         verdict: -log P(C | x), over the two safety tokens only (restricted decoding).
         response: -log P(y | x, C), mean over the response's tokens.
-        risk: binary cross-entropy of v_s, which goes to 1 on malicious and 0 on benign queries.
+        risk: binary cross-entropy of v_s, which goes to 1 on malicious and 0 on benign queries; taken head by head, for in
+            the mean a head that has saturated to a constant gets no gradient any more.
     """
 
     total: Tensor
@@ -49,7 +50,7 @@ def conditional_loss(
         malicious: True for malicious queries, shape (batch,).
         response_logits: logits that predict the response tokens, shape (batch, length, vocabulary).
         response_ids: the response tokens, -100 where there is none, shape (batch, length).
-        risk: v_s and its complement.
+        risk: v_s, its complement, and both of each head.
         beta: weight of a malicious example, > 0.
         risk_loss_weight: weight of the third part, >= 0.
     """
@@ -65,8 +66,8 @@ def conditional_loss(
     lengths = (response_ids != IGNORED).sum(-1).clamp(min=1)
     response = (weight * token_loss.sum(-1) / lengths).sum()
 
-    chosen = torch.where(malicious, risk.risk, risk.complement).clamp(min=SMALLEST_WEIGHT)
-    risk_loss = (weight * -chosen.log()).sum()
+    chosen = risk.heads[torch.arange(len(target)), :, target].clamp(min=SMALLEST_WEIGHT)
+    risk_loss = (weight * -chosen.log().mean(-1)).sum()
 
     total = verdict + response + risk_loss_weight * risk_loss
     return ConditionalLoss(total, verdict, response, risk_loss)

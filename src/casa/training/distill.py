@@ -24,8 +24,8 @@ def base_answers(
 ) -> dict[str, list[int]]:
     """Greedy answers of the undefended model, as token ids; an answer that ended has its end-of-turn.
 
-    Every finished batch is appended to `cache` and not answered again, so that an interrupted run goes on where it stopped; the
-    batches depend on the texts alone, so that its answers are those of an uninterrupted one.
+    Every finished batch is appended to `cache` and not answered again. Batches go by length, shortest first, so that the rest of
+    an interrupted run falls into the same batches as without the interruption.
 
     Args:
         base_model: without CASA.
@@ -38,17 +38,17 @@ def base_answers(
     answers = _read_cache(cache)
     cache.parent.mkdir(parents=True, exist_ok=True)
     end, pad = chat.end_of_turn_id(), chat.tokenizer.pad_token_id
-    unique = sorted(set(texts))
-    batches = [[unique[i] for i in indices] for indices in batches_of_like_length(unique, batch_size)]
-    todo = [batch for batch in batches if not all(text in answers for text in batch)]
+    missing = sorted(set(texts) - answers.keys())
+    todo = [[missing[i] for i in indices] for indices in batches_of_like_length(missing, batch_size)]
     with cache.open("a", encoding="utf-8") as file:
         for batch in track(todo, "base model's own answers", console=Console(stderr=True), disable=not todo):
             prompts = [chat.prompt([{"role": "user", "content": text}]).inputs for text in batch]
             inputs = {k: v.to(base_model.device) for k, v in collate_prompts(prompts, pad).items()}
             output = base_model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end)
-            for text, row in zip(batch, output[:, inputs["input_ids"].shape[1] :].tolist(), strict=True):
-                answers[text] = row[: row.index(end) + 1] if end in row else row
-                file.write(json.dumps({"text": text, "ids": answers[text]}) + "\n")
+            rows = output[:, inputs["input_ids"].shape[1] :].tolist()
+            found = {text: row[: row.index(end) + 1] if end in row else row for text, row in zip(batch, rows, strict=True)}
+            file.write("".join(json.dumps({"text": text, "ids": ids}) + "\n" for text, ids in found.items()))
+            answers.update(found)
             file.flush()
     return {text: answers[text] for text in texts}
 

@@ -28,9 +28,9 @@ def wrap(
         neutral_share: share to wrap in a harmless one, in [0, 1].
         seed: of the random choice.
     """
-    rng = random.Random(seed)
     wrapped = []
     for example in examples:
+        rng = random.Random(f"{seed} {example.id}")  # one's framing does not depend on the others
         draw = rng.random()
         pool = jailbreaks if draw < jailbreak_share else neutral if draw < jailbreak_share + neutral_share else ()
         if pool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class Recipe:
         lora_alpha: their scale is lora_alpha / lora_r.
         lora_dropout: dropout on their input, in [0, 1).
         attention_epochs: epochs of safety attention alone, at the end, on cached hidden states of the trained model (minutes).
+        attention_examples: on so many of the training examples, drawn at random.
         dev_limit: examples of each kind in the evaluations while training.
     """
 
@@ -65,6 +67,7 @@ class Recipe:
     lora_alpha: int = 32
     lora_dropout: float = 0.0
     attention_epochs: int = 10
+    attention_examples: int = 2000
     dev_limit: int = 64
 
 
@@ -116,8 +119,6 @@ def training_examples(recipe: Recipe, seed: int) -> list[Example]:
     train = [example for example in read_examples(recipe.train_files) if example.split == "train"]
     train = with_refusals(train, seed, recipe.refusal_variety)
     if recipe.max_train_examples is not None:
-        import random
-
         train = random.Random(seed).sample(train, min(recipe.max_train_examples, len(train)))
     jailbreaks = jailbreak_templates("train", recipe.template_files)
     return wrap(train, jailbreaks, neutral_wrappers("train"), recipe.jailbreak_share, recipe.neutral_share, seed)
@@ -175,7 +176,8 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     run = trainer.run()
     casa.eval()
     if recipe.attention_epochs:
-        states = cache_states(casa, short, 2 * training.per_device_train_batch_size)
+        drawn = random.Random(training.seed).sample(short, min(recipe.attention_examples, len(short)))
+        states = cache_states(casa, drawn, 2 * training.per_device_train_batch_size)
         rates = (training.attention_learning_rate, training.attention_weight_decay)
         fit_attention(casa, states, recipe.attention_epochs, *rates, seed=training.seed)
     metrics = trainer.evaluate()
@@ -203,5 +205,5 @@ def _answered(examples: list[Example], base: Any, chat: ChatFormat, recipe: Reci
     from casa.training.distill import base_answers, with_base_answers
 
     texts = [example.text for example in examples if not example.malicious]
-    answers = base_answers(base, chat, texts, recipe.max_response_tokens, 32, output / BASE_ANSWERS_FILE)
+    answers = base_answers(base, chat, texts, recipe.max_response_tokens, 64, output / BASE_ANSWERS_FILE)
     return with_base_answers(examples, answers, chat)
