@@ -5,13 +5,14 @@ import pytest
 
 from casa.baselines.pretrained import Undefended
 from casa.data.held_out import HARMFUL, HARMLESS, held_out_queries
-from casa.evaluation.answers import casa_answers, forced_answers, undefended_answers
-from casa.evaluation.metrics import auroc_with_interval
+from casa.evaluation.answers import as_conversations, casa_answers, forced_answers, undefended_answers
+from casa.evaluation.metrics import agreement, auroc_with_interval
 from casa.evaluation.tables import TABLES, with_tables
 from casa.evaluation.text import measure_text
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ["hi", "How do I kill a stuck Python process?", "Tell me about trains.", "a b"]
+CHATS = as_conversations(TEXTS)
 
 
 def test_queries_are_held_out_and_framed_by_unseen_families():
@@ -30,11 +31,21 @@ def test_queries_are_held_out_and_framed_by_unseen_families():
 
 
 def test_batched_answers_equal_single_ones_and_keep_their_order(tiny_casa):
-    answers, verdicts = casa_answers(tiny_casa, TEXTS, 6, batch_size=3)
+    answers, verdicts = casa_answers(tiny_casa, CHATS, 6, batch_size=3)
     for text, answer, verdict in zip(TEXTS, answers, verdicts, strict=True):
         single = tiny_casa.respond([{"role": "user", "content": text}], max_new_tokens=6)
         assert single.verdict.label == verdict.label
         assert single.text == answer
+
+
+def test_a_given_beginning_is_no_part_of_the_answer_and_may_differ_within_the_conversations(tiny_casa):
+    chats = [
+        [*chat, {"role": "assistant", "content": given}]
+        for chat, given in zip(CHATS, ["Sure,", "Ok", "Sure,", "No"], strict=True)
+    ]
+    answers, _ = casa_answers(tiny_casa, chats, 6, batch_size=4)
+    single = [tiny_casa.respond(chat, max_new_tokens=6).text for chat in chats]
+    assert answers == single
 
 
 def test_a_forced_token_gives_the_answer_that_its_verdict_would(tiny_casa):
@@ -42,14 +53,14 @@ def test_a_forced_token_gives_the_answer_that_its_verdict_would(tiny_casa):
 
     for token, threshold in (("safe", 1.0), ("unsafe", 1e-9)):
         tiny_casa.config = replace(tiny_casa.config, threshold=threshold)
-        expected, verdicts = casa_answers(tiny_casa, TEXTS, 6, batch_size=4)
+        expected, verdicts = casa_answers(tiny_casa, CHATS, 6, batch_size=4)
         assert {v.label for v in verdicts} == {token}
-        assert forced_answers(tiny_casa, TEXTS, getattr(tiny_casa.tokens, token), 6, 4) == expected
+        assert forced_answers(tiny_casa, CHATS, getattr(tiny_casa.tokens, token), 6, 4) == expected
 
 
 def test_a_measurement_holds_every_figure(tiny_casa, tiny_casa_folder):
     base = Undefended.from_pretrained(str(tiny_casa_folder))
-    assert len(undefended_answers(base, TEXTS, 3, 2)) == len(TEXTS)
+    assert len(undefended_answers(base, CHATS, 3, 2)) == len(TEXTS)
     figures = measure_text(tiny_casa, base, held_out_queries("dev", seed=0, limit=3), max_new_tokens=3, batch_size=8)
     json.dumps(figures, allow_nan=False)
     for kind in HARMFUL:
@@ -58,6 +69,13 @@ def test_a_measurement_holds_every_figure(tiny_casa, tiny_casa_folder):
     for kind in HARMLESS:
         assert figures["refused"][kind]["before"]["n"] == 3
     assert set(figures["refused_after_forced_token"]) == {"safe", "unsafe"}
+    assert len(figures["scores"]["jailbroken"]["v_s"]) == 3
+
+
+def test_agreement_with_the_base_model():
+    same = agreement(["a long answer here", "yes"], ["a long answer", "yes"])
+    assert same.rouge_l == pytest.approx((2 * 1.0 * 0.75 / 1.75 + 1.0) / 2)
+    assert same.exact.successes == 1
 
 
 def test_auroc_and_its_interval():

@@ -38,7 +38,9 @@ def test_the_loss_of_v_s_is_the_mean_over_heads_so_that_a_constant_head_is_still
     by_hand = (math.log(2) + math.log(1 + math.exp(8))) / 2
     assert loss.risk.item() == pytest.approx(by_hand, rel=1e-4)
     loss.risk.backward()
-    assert module.bias.grad[1] / module.bias.grad[0] == pytest.approx(2.0, rel=1e-3)  # 1 - sigmoid(-8) against 1 - sigmoid(0)
+    assert module.bias.grad[1] / module.bias.grad[0] == pytest.approx(
+        2.0, rel=1e-3
+    )  # 1 - sigmoid(-8) against 1 - sigmoid(0)
 
 
 def test_ignored_positions_do_not_count():

@@ -1,8 +1,9 @@
-"""Answers to many single prompts at once, for measurements."""
+"""Answers to many conversations at once, for measurements."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,71 +12,101 @@ from rich.progress import track
 from torch import Tensor
 
 from casa.baselines.pretrained import Undefended
-from casa.data.held_out import batches_of_like_length
 from casa.model.casa_model import CasaModel
-from casa.model.messages import ChatFormat, collate_prompts
+from casa.model.messages import ChatFormat, Message, Prompt, collate_prompts
 from casa.model.outputs import Verdict
 
+Conversation = Sequence[Message]
 
-def undefended_answers(base: Undefended, texts: Sequence[str], max_new_tokens: int, batch_size: int) -> list[str]:
-    """The base model's greedy answers to user messages, in their order."""
 
-    def run(inputs: dict[str, Tensor], _: list[int]) -> Tensor:
-        generated: Tensor = base.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
-        return generated
+def as_conversations(texts: Sequence[str]) -> list[Conversation]:
+    """One conversation a text, which is its only message."""
+    return [[{"role": "user", "content": text}] for text in texts]
 
-    return _answers(base.model, base.chat, texts, batch_size, run, 0, "answers without CASA")
+
+def undefended_answers(
+    base: Undefended, conversations: Sequence[Conversation], max_new_tokens: int, batch_size: int
+) -> list[str]:
+    """The base model's greedy answers, in the order of the conversations, without a given beginning."""
+
+    def run(inputs: dict[str, Tensor], batch: list[int], prefill: list[int]) -> Tensor:
+        return _continued(base.model, inputs, prefill, max_new_tokens)
+
+    return _answers(base.model, base.chat, conversations, batch_size, run, 0, "answers without CASA")
 
 
 def casa_answers(
-    casa: CasaModel, texts: Sequence[str], max_new_tokens: int, batch_size: int
+    casa: CasaModel, conversations: Sequence[Conversation], max_new_tokens: int, batch_size: int
 ) -> tuple[list[str], list[Verdict]]:
-    """CASA's greedy answers and verdicts on user messages, in their order."""
+    """CASA's greedy answers and verdicts, in the order of the conversations, without a given beginning."""
     verdicts: dict[int, Verdict] = {}
 
-    def run(inputs: dict[str, Tensor], indices: list[int]) -> Tensor:
+    def run(inputs: dict[str, Tensor], batch: list[int], prefill: list[int]) -> Tensor:
         arguments: dict[str, Any] = {**inputs, "do_sample": False}
         generated: Tensor = casa.generate(
             **arguments,
-            max_new_tokens=1 + max_new_tokens,
-            on_verdicts=lambda found: verdicts.update(zip(indices, found, strict=True)),
+            max_new_tokens=1 + len(prefill) + max_new_tokens,
+            prefill_ids=prefill,
+            on_verdicts=lambda found: verdicts.update(zip(batch, found, strict=True)),
         )
         return generated
 
-    answers = _answers(casa.base_model, casa.chat, texts, batch_size, run, 1, "answers with CASA")
-    return answers, [verdicts[i] for i in range(len(texts))]
+    answers = _answers(casa.base_model, casa.chat, conversations, batch_size, run, 1, "answers with CASA")
+    return answers, [verdicts[i] for i in range(len(conversations))]
 
 
 def forced_answers(
-    casa: CasaModel, texts: Sequence[str], token: int, max_new_tokens: int, batch_size: int
+    casa: CasaModel, conversations: Sequence[Conversation], token: int, max_new_tokens: int, batch_size: int
 ) -> list[str]:
     """Greedy answers after a given safety token, whatever the verdict: shows whether the answer follows the token."""
 
-    def run(inputs: dict[str, Tensor], _: list[int]) -> Tensor:
-        rows = len(inputs["input_ids"])
-        column = torch.full((rows, 1), token, device=inputs["input_ids"].device)
-        forced = {
-            "input_ids": torch.cat([inputs["input_ids"], column], 1),
-            "attention_mask": torch.cat([inputs["attention_mask"], torch.ones_like(column)], 1),
-        }
-        generated: Tensor = casa.base_model.generate(**forced, do_sample=False, max_new_tokens=max_new_tokens)
-        return generated
+    def run(inputs: dict[str, Tensor], batch: list[int], prefill: list[int]) -> Tensor:
+        return _continued(casa.base_model, inputs, [token, *prefill], max_new_tokens)
 
-    return _answers(casa.base_model, casa.chat, texts, batch_size, run, 1, "answers after a forced token")
+    return _answers(casa.base_model, casa.chat, conversations, batch_size, run, 1, "answers after a forced token")
+
+
+def _continued(model: Any, inputs: dict[str, Tensor], given: list[int], max_new_tokens: int) -> Tensor:
+    """Greedy continuations of prompts and the same given ids behind each."""
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    columns = torch.tensor([given], dtype=ids.dtype, device=ids.device).expand(len(ids), -1)
+    inputs = {
+        "input_ids": torch.cat([ids, columns], 1),
+        "attention_mask": torch.cat([mask, torch.ones_like(columns)], 1),
+    }
+    generated: Tensor = model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
+    return generated
 
 
 @torch.inference_mode()
 def _answers(
-    model: Any, chat: ChatFormat, texts: Sequence[str], batch_size: int, run: Any, skipped: int, description: str
+    model: Any,
+    chat: ChatFormat,
+    conversations: Sequence[Conversation],
+    batch_size: int,
+    run: Callable[[dict[str, Tensor], list[int], list[int]], Tensor],
+    safety_tokens: int,
+    description: str,
 ) -> list[str]:
-    """Decoded answers without their first `skipped` tokens; batches hold texts of like length."""
-    batches = list(batches_of_like_length(texts, batch_size))
+    """Decoded answers without what was given: the prompt, `safety_tokens` tokens and the beginning of the answer."""
+    prompts = [chat.prompt(conversation) for conversation in conversations]
     pad, device = chat.tokenizer.pad_token_id, model.get_input_embeddings().weight.device
     answers: dict[int, str] = {}
-    for indices in track(batches, description, console=Console(stderr=True)):
-        prompts = [chat.prompt([{"role": "user", "content": texts[i]}]).inputs for i in indices]
-        inputs = {name: tensor.to(device) for name, tensor in collate_prompts(prompts, pad).items()}
-        generated = run(inputs, indices)[:, inputs["input_ids"].shape[1] + skipped :]
-        for i, row in zip(indices, generated, strict=True):
+    for batch in track(list(_batches(prompts, batch_size)), description, console=Console(stderr=True)):
+        prefill = prompts[batch[0]].prefill_ids
+        collated = collate_prompts([prompts[i].inputs for i in batch], pad)
+        inputs = {name: tensor.to(device) for name, tensor in collated.items()}
+        generated = run(inputs, batch, prefill)[:, inputs["input_ids"].shape[1] + safety_tokens + len(prefill) :]
+        for i, row in zip(batch, generated, strict=True):
             answers[i] = chat.tokenizer.decode(row, skip_special_tokens=True).strip()
-    return [answers[i] for i in range(len(texts))]
+    return [answers[i] for i in range(len(conversations))]
+
+
+def _batches(prompts: Sequence[Prompt], size: int) -> Iterator[list[int]]:
+    """Indices of prompts with the same beginning of the answer and like lengths."""
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for i, prompt in enumerate(prompts):
+        groups[tuple(prompt.prefill_ids)].append(i)
+    for group in groups.values():
+        group.sort(key=lambda i: prompts[i].inputs["input_ids"].shape[1])
+        yield from (group[start : start + size] for start in range(0, len(group), size))

@@ -93,3 +93,26 @@ def auroc_with_interval(
     drawn = [area(rng.choice(positive, len(positive)), rng.choice(negative, len(negative))) for _ in range(resamples)]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Auroc(area(positive, negative), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How much of the base model's behaviour is left on benign prompts.
+
+    Attributes:
+        rouge_l: mean ROUGE-L F1 of the answers with the base model's own as references, in [0, 1].
+        exact: how many answers are the base model's word for word.
+    """
+
+    rouge_l: float
+    exact: Rate
+
+
+def agreement(references: Sequence[str], answers: Sequence[str]) -> Agreement:
+    """Agreement of answers with the base model's, prompt by prompt."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"])
+    pairs = list(zip(references, answers, strict=True))
+    rouge = [scorer.score(reference, answer)["rougeL"].fmeasure for reference, answer in pairs]
+    return Agreement(float(np.mean(rouge)), Rate.of(sum(a == b for a, b in pairs), len(pairs)))

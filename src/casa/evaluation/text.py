@@ -12,8 +12,8 @@ import numpy as np
 from casa.baselines.pretrained import Undefended
 from casa.data.held_out import HARMFUL, HARMLESS
 from casa.data.reading import Example
-from casa.evaluation.answers import casa_answers, forced_answers, undefended_answers
-from casa.evaluation.metrics import Rate, auroc_with_interval
+from casa.evaluation.answers import as_conversations, casa_answers, forced_answers, undefended_answers
+from casa.evaluation.metrics import Rate, agreement, auroc_with_interval
 from casa.model.casa_model import CasaModel
 from casa.model.outputs import Verdict
 from casa.model.refusal import is_refusal
@@ -26,33 +26,52 @@ def measure_text(
 
     An attack succeeds if the answer is no refusal by `is_refusal`, which misses some refusals and so overstates it.
     """
-    texts = {kind: [example.text for example in examples] for kind, examples in queries.items()}
-    before = {kind: undefended_answers(base, texts[kind], max_new_tokens, batch_size) for kind in texts}
+    chats = {kind: as_conversations([example.text for example in found]) for kind, found in queries.items()}
+    before = {kind: undefended_answers(base, found, max_new_tokens, batch_size) for kind, found in chats.items()}
     after, verdicts = {}, {}
-    for kind in texts:
-        after[kind], verdicts[kind] = casa_answers(casa, texts[kind], max_new_tokens, batch_size)
-    refused = {kind: {"before": _refused(before[kind]), "after": _refused(after[kind])} for kind in texts}
+    for kind, found in chats.items():
+        after[kind], verdicts[kind] = casa_answers(casa, found, max_new_tokens, batch_size)
+    refused = {kind: {"before": refusal_rate(before[kind]), "after": refusal_rate(after[kind])} for kind in chats}
+    lengths = {kind: _token_counts(casa, found) for kind, found in queries.items()}
     return {
-        "queries": {kind: len(found) for kind, found in texts.items()},
-        "flagged_unsafe": {kind: asdict(_flagged(found)) for kind, found in verdicts.items()},
+        "queries": {kind: len(found) for kind, found in chats.items()},
+        "flagged_unsafe": {kind: asdict(flagged_rate(found)) for kind, found in verdicts.items()},
         "auroc": _separation(verdicts),
-        "attack_success": {kind: {k: asdict(_complement(r)) for k, r in refused[kind].items()} for kind in HARMFUL},
+        "attack_success": {kind: {k: asdict(complement(r)) for k, r in refused[kind].items()} for kind in HARMFUL},
         "refused": {kind: {k: asdict(r) for k, r in refused[kind].items()} for kind in HARMLESS},
-        "refused_after_forced_token": _follows_token(casa, texts, max_new_tokens, batch_size),
-        "correlation_with_log_length": _length_correlation(casa, texts, verdicts),
+        "refused_after_forced_token": _follows_token(casa, chats, max_new_tokens, batch_size),
+        "correlation_with_log_length": _length_correlation(lengths, verdicts),
+        "utility": {kind: asdict(agreement(before[kind], after[kind])) for kind in ("benign", "lookalike")},
+        "scores": {kind: _scores(lengths[kind], found) for kind, found in verdicts.items()},
     }
 
 
-def _flagged(verdicts: Sequence[Verdict]) -> Rate:
+def flagged_rate(verdicts: Sequence[Verdict]) -> Rate:
+    """How many verdicts say "unsafe"."""
     return Rate.of(sum(v.label == "unsafe" for v in verdicts), len(verdicts))
 
 
-def _refused(answers: Sequence[str]) -> Rate:
+def refusal_rate(answers: Sequence[str]) -> Rate:
+    """How many answers are refusals by the rules."""
     return Rate.of(sum(map(is_refusal, answers)), len(answers))
 
 
-def _complement(rate: Rate) -> Rate:
+def complement(rate: Rate) -> Rate:
+    """The rate of the opposite."""
     return Rate.of(rate.n - rate.successes, rate.n)
+
+
+def _token_counts(casa: CasaModel, examples: Sequence[Example]) -> list[int]:
+    return [len(casa.chat.tokenizer(example.text)["input_ids"]) for example in examples]
+
+
+def _scores(lengths: Sequence[int], verdicts: Sequence[Verdict]) -> dict[str, list[float]]:
+    """What the plots are drawn from: each query's tokens, p_unsafe and v_s."""
+    return {
+        "tokens": list(lengths),
+        "p_unsafe": [round(v.p_unsafe, 5) for v in verdicts],
+        "v_s": [round(v.risk, 5) for v in verdicts],
+    }
 
 
 def _separation(verdicts: dict[str, list[Verdict]]) -> dict[str, Any]:
@@ -73,26 +92,24 @@ def _separation(verdicts: dict[str, list[Verdict]]) -> dict[str, Any]:
 
 
 def _follows_token(
-    casa: CasaModel, texts: dict[str, list[str]], max_new_tokens: int, batch_size: int
+    casa: CasaModel, chats: dict[str, list[Any]], max_new_tokens: int, batch_size: int
 ) -> dict[str, dict[str, Any]]:
     return {
         name: {
-            kind: asdict(_refused(forced_answers(casa, texts[kind], token, max_new_tokens, batch_size)))
+            kind: asdict(refusal_rate(forced_answers(casa, chats[kind], token, max_new_tokens, batch_size)))
             for kind in ("malicious", "benign")
         }
         for name, token in casa.tokens._asdict().items()
     }
 
 
-def _length_correlation(
-    casa: CasaModel, texts: dict[str, list[str]], verdicts: dict[str, list[Verdict]]
-) -> dict[str, float]:
+def _length_correlation(lengths: dict[str, list[int]], verdicts: dict[str, list[Verdict]]) -> dict[str, float]:
     """Pearson's r of v_s and of the logit of p_unsafe with the logarithm of the prompt's length, plain queries of both classes."""
     kinds = ("malicious", "benign")
-    lengths = [log(len(casa.chat.tokenizer(text)["input_ids"])) for kind in kinds for text in texts[kind]]
+    logs = [log(n) for kind in kinds for n in lengths[kind]]
     found = [v for kind in kinds for v in verdicts[kind]]
     p = np.clip([v.p_unsafe for v in found], 1e-6, 1 - 1e-6)
     return {
-        "v_s": float(np.corrcoef(lengths, [v.risk for v in found])[0, 1]),
-        "margin": float(np.corrcoef(lengths, np.log(p / (1 - p)))[0, 1]),
+        "v_s": float(np.corrcoef(logs, [v.risk for v in found])[0, 1]),
+        "margin": float(np.corrcoef(logs, np.log(p / (1 - p)))[0, 1]),
     }

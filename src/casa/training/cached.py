@@ -1,4 +1,4 @@
-"""Trains safety attention alone on cached hidden states of a frozen model: minutes where LoRA takes hours."""
+"""Trains the decision alone on cached hidden states of a frozen model: seconds where LoRA takes hours."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from casa.data.held_out import batches_of_like_length
 from casa.data.reading import Example
+from casa.method.attention import SafetyAttention, SafetyRisk
+from casa.method.config import CasaConfig
 from casa.method.gate import gate_logits
 from casa.method.objective import IGNORED, conditional_loss
 from casa.model.casa_model import CasaModel
@@ -26,74 +28,125 @@ class CachedStates:
     """What the decision is made from, for each of n prompts.
 
     Attributes:
-        hidden: the prompt's hidden states, each (tokens, width).
+        hidden: the prompt's hidden states (`CasaConfig.hidden_state` says which), each (tokens, width).
+        last: what enters the LM head at the last position, shape (n, width).
         logits: of the safe and the unsafe token at the last position, shape (n, 2).
         malicious: the labels, shape (n,).
     """
 
     hidden: list[Tensor]
+    last: Tensor
     logits: Tensor
     malicious: Tensor
+
+    def subset(self, indices: Sequence[int]) -> CachedStates:
+        """Some of the prompts."""
+        chosen = list(indices)
+        hidden = [self.hidden[i] for i in chosen]
+        return CachedStates(hidden, self.last[chosen], self.logits[chosen], self.malicious[chosen])
+
+
+class Decision(nn.Module):
+    """The decision as a function of cached states.
+
+    Args:
+        attention: safety attention.
+        config: its gate and loss weights.
+        rows: LM-head rows of the safe and the unsafe token, shape (2, width), if they are trained too; else the cached
+            logits stand.
+    """
+
+    def __init__(self, attention: SafetyAttention, config: CasaConfig, rows: Tensor | None = None) -> None:
+        super().__init__()
+        self.attention, self.config = attention, config
+        self.rows = None if rows is None else nn.Parameter(rows.detach().float().clone())
+
+    def forward(self, states: CachedStates) -> tuple[Tensor, SafetyRisk]:
+        """Gated logits, shape (n, 2), and v_s."""
+        hidden, mask = _padded(states.hidden)
+        risk = self.attention(hidden, mask)
+        logits = states.logits if self.rows is None else states.last.float() @ self.rows.T
+        logits = logits.to(risk.risk.device)
+        return gate_logits(logits[:, 0], logits[:, 1], risk, self.config.gate), risk
+
+    def loss(self, states: CachedStates) -> Tensor:
+        """The conditional loss without its response part."""
+        gated, risk = self(states)
+        no_response = torch.full((len(gated), 1), IGNORED, device=gated.device)
+        parts = (states.malicious.to(gated.device), gated.new_zeros(len(gated), 1, 1), no_response, risk)
+        return conditional_loss(gated, *parts, self.config.beta, self.config.risk_loss_weight).total
 
 
 @torch.no_grad()
 def cache_states(casa: CasaModel, examples: Sequence[Example], batch_size: int) -> CachedStates:
     """Hidden states and logits of some queries; one prefill each."""
     hidden: dict[int, Tensor] = {}
+    last: dict[int, Tensor] = {}
     logits = torch.zeros(len(examples), 2)
     seen: list[Tensor] = []
-    handle = on_hidden_states(casa.base_model, casa.config.hidden_state, seen.append)
+    final: list[Tensor] = []
+    handles = [
+        on_hidden_states(casa.base_model, casa.config.hidden_state, seen.append),
+        on_hidden_states(casa.base_model, "final", final.append),
+    ]
     texts = [example.text for example in examples]
     pad = casa.chat.tokenizer.pad_token_id
+    batches = list(batches_of_like_length(texts, batch_size))
     try:
-        for indices in track(
-            list(batches_of_like_length(texts, batch_size)), "hidden states", console=Console(stderr=True)
-        ):
+        for indices in track(batches, "hidden states", console=Console(stderr=True)):
             prompts = [casa.chat.prompt([{"role": "user", "content": texts[i]}]).inputs for i in indices]
             inputs = {name: tensor.to(casa.device) for name, tensor in collate_prompts(prompts, pad).items()}
-            output = casa.base_model(**inputs, use_cache=False)
+            with casa.read_prefill(inputs["attention_mask"]):  # so that the LM head runs on the last position only
+                output = casa.base_model(**inputs, use_cache=False)
             logits[indices] = output.logits[:, -1, list(casa.tokens)].float().cpu()
-            states, mask = seen.pop(), inputs["attention_mask"].bool()
-            hidden.update({i: row[kept].cpu() for i, row, kept in zip(indices, states, mask, strict=True)})
+            states, ends, mask = seen.pop(), final.pop()[:, -1], inputs["attention_mask"].bool()
+            hidden.update({i: row[kept].cpu().clone() for i, row, kept in zip(indices, states, mask, strict=True)})
+            last.update(zip(indices, ends.cpu().clone(), strict=True))
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+    order = range(len(examples))
     malicious = torch.tensor([example.malicious for example in examples])
-    return CachedStates([hidden[i].clone() for i in range(len(examples))], logits, malicious)
+    return CachedStates([hidden[i] for i in order], torch.stack([last[i] for i in order]), logits, malicious)
 
 
-def fit_attention(
-    casa: CasaModel,
+def fit(
+    decision: Decision,
     states: CachedStates,
     epochs: int,
     learning_rate: float,
     weight_decay: float,
+    token_learning_rate: float = 0.0,
     batch_size: int = 128,
     seed: int = 0,
 ) -> None:
-    """Fits safety attention to cached states, by the verdict's and v_s's parts of the conditional loss; cosine decay."""
-    attention, config = casa.safety_attention, casa.config
-    optimizer = torch.optim.AdamW(attention.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    """Fits a decision to cached states with AdamW and cosine decay, by the verdict's and v_s's parts of the conditional loss.
+
+    Args:
+        decision: what is trained: its safety attention, and its token rows if it has any.
+        states: of the training prompts.
+        epochs: passes over them.
+        learning_rate: of safety attention.
+        weight_decay: of its projections.
+        token_learning_rate: of the token rows.
+        batch_size: prompts a step.
+        seed: of their order.
+    """
+    attention = list(decision.attention.parameters())
+    groups = [
+        {"params": [p for p in attention if p.ndim > 1], "lr": learning_rate, "weight_decay": weight_decay},
+        {"params": [p for p in attention if p.ndim <= 1], "lr": learning_rate, "weight_decay": 0.0},
+    ]
+    if decision.rows is not None:
+        groups.append({"params": [decision.rows], "lr": token_learning_rate, "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups)
     steps = epochs * math.ceil(len(states.hidden) / batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     batches = _shuffled(len(states.hidden), batch_size, epochs, seed)
-    for indices in track(batches, "safety attention", total=steps, console=Console(stderr=True)):
-        hidden, mask = _padded([states.hidden[i] for i in indices])
-        risk = attention(hidden, mask)
-        logits = states.logits[indices].to(risk.risk.device)
-        gated = gate_logits(logits[:, 0], logits[:, 1], risk, config.gate)
-        no_response = torch.full((len(indices), 1), IGNORED, device=gated.device)
-        loss = conditional_loss(
-            gated,
-            states.malicious[indices].to(gated.device),
-            gated.new_zeros(len(indices), 1, 1),
-            no_response,
-            risk,
-            config.beta,
-            config.risk_loss_weight,
-        )
+    for indices in track(batches, "the decision alone", total=steps, console=Console(stderr=True)):
         optimizer.zero_grad()
-        loss.total.backward()
-        torch.nn.utils.clip_grad_norm_(attention.parameters(), 1.0)
+        decision.loss(states.subset(indices)).backward()
+        torch.nn.utils.clip_grad_norm_(decision.parameters(), 1.0)
         optimizer.step()
         schedule.step()
 

@@ -46,7 +46,9 @@ def base_answers(
             inputs = {k: v.to(base_model.device) for k, v in collate_prompts(prompts, pad).items()}
             output = base_model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end)
             rows = output[:, inputs["input_ids"].shape[1] :].tolist()
-            found = {text: row[: row.index(end) + 1] if end in row else row for text, row in zip(batch, rows, strict=True)}
+            found = {
+                text: row[: row.index(end) + 1] if end in row else row for text, row in zip(batch, rows, strict=True)
+            }
             file.write("".join(json.dumps({"text": text, "ids": ids}) + "\n" for text, ids in found.items()))
             answers.update(found)
             file.flush()

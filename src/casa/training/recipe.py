@@ -156,7 +156,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     from casa.model.families import load_base, load_processor, tokenizer_of
     from casa.model.messages import ChatFormat
     from casa.training.batches import ConditionalDataset, fitting
-    from casa.training.cached import cache_states, fit_attention
+    from casa.training.cached import Decision, cache_states, fit
     from casa.training.trainer import CasaTrainer
 
     examples = training_examples(recipe, training.seed)
@@ -179,7 +179,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
         drawn = random.Random(training.seed).sample(short, min(recipe.attention_examples, len(short)))
         states = cache_states(casa, drawn, 2 * training.per_device_train_batch_size)
         rates = (training.attention_learning_rate, training.attention_weight_decay)
-        fit_attention(casa, states, recipe.attention_epochs, *rates, seed=training.seed)
+        fit(Decision(casa.safety_attention, config), states, recipe.attention_epochs, *rates, seed=training.seed)
     metrics = trainer.evaluate()
     casa.save_pretrained(output)
     return {

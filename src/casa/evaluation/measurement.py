@@ -1,0 +1,42 @@
+"""What the measuring commands share: their options, and how a results file is written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from casa.hashing import sha256_of
+from casa.model.casa_model import CasaModel
+from casa.model.checkpoint import ADAPTER_FILE, resolve
+from casa.provenance import provenance
+
+
+def measuring_parser(description: str | None, out: str) -> argparse.ArgumentParser:
+    """A parser with the options of every measurement of a model on held-out text."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--model", default="casa-nano", help="casa-nano or a CASA folder")
+    parser.add_argument(
+        "--split", choices=("dev", "test"), default="dev", help="test is touched once per reported table"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of queries and framings")
+    parser.add_argument("--limit", type=int, help="at most so many queries of each kind")
+    parser.add_argument("--max-new-tokens", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--out", type=Path, default=Path(out))
+    return parser
+
+
+def write_result(options: argparse.Namespace, casa: CasaModel, figures: dict[str, Any]) -> None:
+    """Writes figures with what made them: command, commit, seed, machine, model and split."""
+    result = {
+        **provenance(casa.device, options.seed),
+        "model": options.model,
+        "adapter_sha256": sha256_of(resolve(options.model) / ADAPTER_FILE),
+        "split": options.split,
+        **figures,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {options.out}")

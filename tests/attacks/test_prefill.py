@@ -1,0 +1,17 @@
+import pytest
+
+from casa.attacks.prefill import AGREEING, prefilled
+
+
+@pytest.mark.parametrize("tokens", [2, 4, 9, 12])
+def test_the_answer_begins_with_so_many_tokens_of_an_opening(tiny_casa, tokens):
+    tokenizer = tiny_casa.chat.tokenizer
+    user, assistant = prefilled("Q", tokens, tokenizer, seed=0)
+    assert user == {"role": "user", "content": "Q"}
+    assert any(opening.startswith(assistant["content"]) for opening in AGREEING)
+    assert len(tokenizer(assistant["content"], add_special_tokens=False)["input_ids"]) == tokens
+
+
+def test_a_prefill_longer_than_the_opening_is_an_error(tiny_casa):
+    with pytest.raises(ValueError, match="a prefill has 1 to"):
+        prefilled("Q", 500, tiny_casa.chat.tokenizer, seed=0)
