@@ -94,7 +94,7 @@ def test_every_table_in_the_pages_is_what_the_results_files_say(page):
 
 def test_every_results_file_says_where_it_comes_from():
     files = {file for file, _ in TABLES.values()}
-    for path in (ROOT / "results").glob("*.json"):
+    for path in (ROOT / "results").rglob("*.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
         assert {"command", "commit", "seed", "environment"} <= set(result), path.name
         assert "/" not in result["commit"] and "/tmp" not in result["command"] and "/work" not in result["command"]

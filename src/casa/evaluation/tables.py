@@ -25,12 +25,13 @@ def percent(rate: dict[str, float]) -> str:
     return f"{100 * rate['rate']:.1f} ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})"
 
 
+def _header(*columns: str) -> list[str]:
+    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+
+
 def text_table(result: Result) -> str:
     """What happens to each kind of prompt, before and after CASA."""
-    lines = [
-        "| prompts | n | called unsafe % | attack success % before | after | refused % before | after |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = _header("prompts", "n", "called unsafe %", "attack success % before", "after", "refused % before", "after")
     for kind, name in KIND_NAMES.items():
         cells = [name, str(result["queries"][kind]), percent(result["flagged_unsafe"][kind])]
         attack, refused = result["attack_success"].get(kind), result["refused"].get(kind)
@@ -42,7 +43,7 @@ def text_table(result: Result) -> str:
 
 def separation_table(result: Result) -> str:
     """AUROC of the verdict and of v_s alone."""
-    lines = ["| contrast | AUROC of p_unsafe | AUROC of v_s alone |", "|---|---|---|"]
+    lines = _header("contrast", "AUROC of p_unsafe", "AUROC of v_s alone")
     for contrast, areas in result["auroc"].items():
         shown = (f"{a['value']:.3f} ({a['low']:.3f}-{a['high']:.3f})" for a in (areas["p_unsafe"], areas["v_s"]))
         lines.append(f"| {contrast.replace('_', ' ')} | {' | '.join(shown)} |")
@@ -51,7 +52,7 @@ def separation_table(result: Result) -> str:
 
 def follows_table(result: Result) -> str:
     """Refusals after each forced safety token: does the answer follow the token?"""
-    lines = ["| forced token | refused % of malicious | refused % of benign |", "|---|---|---|"]
+    lines = _header("forced token", "refused % of malicious", "refused % of benign")
     for token, rates in result["refused_after_forced_token"].items():
         lines.append(f"| {token} | {percent(rates['malicious'])} | {percent(rates['benign'])} |")
     return "\n".join(lines)
@@ -62,14 +63,78 @@ def training_table(result: Result) -> str:
     speed, examples = result["throughput"], result["examples"]
     return "\n".join(
         [
-            "| malicious examples | benign examples | steps | examples/s | tokens/s |",
-            "|---|---|---|---|---|",
+            *_header("malicious examples", "benign examples", "steps", "examples/s", "tokens/s"),
             f"| {examples['malicious']} | {examples['benign']} | {result['steps']} | "
             f"{speed['examples_per_second']:.2f} | {speed['tokens_per_second']:.0f} |",
             "",
             source_line(result),
         ]
     )
+
+
+def attacks_table(result: Result) -> str:
+    """Every attack: verdicts, attack success, and what the same does to benign queries."""
+    lines = _header(
+        *("attack", "malicious called unsafe %", "attack success % before", "after"),
+        *("benign called unsafe %", "benign refused % before", "after"),
+    )
+    for name, found in result["attacks"].items():
+        flagged, success, refused = found["flagged_unsafe"], found["attack_success"], found["refused_benign"]
+        rates = (flagged["malicious"], success["before"], success["after"])
+        rates += (flagged["benign"], refused["before"], refused["after"])
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(map(percent, rates))} |")
+    n = result["attacks"]["none"]["attack_success"]["before"]["n"]
+    return "\n".join(
+        [*lines, "", f"<sub>{n} malicious and as many benign queries an attack</sub>", "", source_line(result)]
+    )
+
+
+def length_table(result: Result) -> str:
+    """Verdicts by the length of the harmless text round a query."""
+    lines = _header(
+        *("tokens of harmless text", "queries of each class", "malicious called unsafe %", "benign called unsafe %"),
+        *("mean v_s malicious", "benign"),
+    )
+    for tokens, point in result["lengths"].items():
+        malicious, benign = point["malicious"], point["benign"]
+        rates = f"{percent(malicious['flagged_unsafe'])} | {percent(benign['flagged_unsafe'])}"
+        risks = f"{malicious['mean_v_s']:.2f} | {benign['mean_v_s']:.2f}"
+        lines.append(f"| {tokens} | {malicious['flagged_unsafe']['n']} | {rates} | {risks} |")
+    return "\n".join([*lines, "", source_line(result)])
+
+
+def utility_table(result: Result) -> str:
+    """How close the answers on harmless prompts stay to the base model's."""
+    lines = _header("prompts", "ROUGE-L with the base model's answer", "word for word the same %")
+    for kind, found in result["utility"].items():
+        lines.append(f"| {KIND_NAMES[kind]} | {found['rouge_l']:.3f} | {percent(found['exact'])} |")
+    return "\n".join(lines)
+
+
+def correlation_line(result: Result) -> str:
+    """Correlation of the scores with prompt length."""
+    found = result["correlation_with_log_length"]
+    return f"Correlation with the logarithm of the prompt's length: v_s {found['v_s']:+.2f}, margin {found['margin']:+.2f}."
+
+
+def sweep_table(result: Result) -> str:
+    """One axis of the sweeps: dev figures of each value, means over seeds."""
+    columns = {
+        "auroc p_unsafe malicious/benign": "AUROC p_unsafe",
+        "auroc p_unsafe malicious/lookalike": "against look-alikes",
+        "auroc p_unsafe jailbroken/framed_benign": "in framings",
+        "auroc v_s malicious/benign": "AUROC v_s",
+        "auroc v_s malicious/lookalike": "against look-alikes",
+        "flagged benign": "benign called unsafe",
+        "flagged lookalike": "look-alikes called unsafe",
+    }
+    lines = _header(result["axis"], *columns.values())
+    for point in result["points"]:
+        value = "none" if point["value"] is None else str(point["value"])
+        shown = value if len(value) < 40 else value[:37] + "..."
+        cells = [shown, *(f"{point['mean'][name]:.3f}" for name in columns)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", source_line(result)])
 
 
 def judge_line(result: Result) -> str:
@@ -97,16 +162,29 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_text": ("nano_text.json", text_table),
     "nano_text_auroc": ("nano_text.json", separation_table),
     "nano_text_follows": ("nano_text.json", follows_table),
+    "nano_text_utility": ("nano_text.json", utility_table),
+    "nano_text_length": ("nano_text.json", correlation_line),
+    "nano_text_public": ("nano_text_public.json", text_table),
+    "nano_text_public_auroc": ("nano_text_public.json", separation_table),
+    "nano_attacks": ("nano_attacks.json", attacks_table),
+    "nano_length": ("nano_length.json", length_table),
     "nano_training": ("nano_training.json", training_table),
     "refusal_rules": ("refusal_rules.json", judge_line),
 }
+
+
+def renderer(name: str) -> tuple[str, Callable[[Result], str]]:
+    """File in results/ and function behind a table's name; `sweep_AXIS` is the sweep over that axis."""
+    if name.startswith("sweep_"):
+        return f"sweeps/{name.removeprefix('sweep_')}.json", sweep_table
+    return TABLES[name]
 
 
 def with_tables(text: str, results: Path) -> str:
     """The text with every `<!-- table: NAME -->` ... `<!-- end -->` block made anew."""
 
     def table(match: re.Match[str]) -> str:
-        file, render = TABLES[match[1]]
+        file, render = renderer(match[1])
         result = json.loads((results / file).read_text(encoding="utf-8"))
         return f"<!-- table: {match[1]} -->\n{render(result)}\n<!-- end -->"
 

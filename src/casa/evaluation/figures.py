@@ -1,0 +1,159 @@
+"""`python -m casa.evaluation.figures`: draws docs/figures/ anew from the files in results/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from casa.evaluation.tables import KIND_NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Result = dict[str, Any]
+
+COLOURS = {
+    "malicious": "#b2182b",
+    "jailbroken": "#ef8a62",
+    "benign": "#2166ac",
+    "lookalike": "#67a9cf",
+    "framed_benign": "#5aae61",
+}
+CONTRASTS = (("malicious", "benign"), ("malicious", "lookalike"), ("jailbroken", "framed_benign"))
+
+
+def _figure(columns: int = 1, width: float = 5.0) -> tuple[Figure, list[Any]]:
+    """A figure without a display, and its axes from left to right."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, 3.6), layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(1, columns)))
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def roc_figure(result: Result) -> Figure:
+    """ROC curves of p_unsafe and of v_s alone."""
+    from sklearn.metrics import roc_curve
+
+    figure, axes = _figure(2, 4.4)
+    for axis, (score, name) in zip(axes, (("p_unsafe", "p_unsafe"), ("v_s", "v_s alone")), strict=True):
+        for harmful, harmless in CONTRASTS:
+            above, below = result["scores"][harmful][score], result["scores"][harmless][score]
+            fpr, tpr, _ = roc_curve([1] * len(above) + [0] * len(below), above + below)
+            area = result["auroc"][f"{harmful} against {harmless}"][score]["value"]
+            label = f"{harmful} / {harmless}, {area:.3f}".replace("_", " ")
+            axis.plot(fpr, tpr, color=COLOURS[harmless], label=label)
+        axis.plot([0, 1], [0, 1], color="0.8", linewidth=1)
+        axis.set(xlabel="false positive rate", ylabel="true positive rate", title=name, xlim=(0, 1), ylim=(0, 1.01))
+        axis.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def histogram_figure(result: Result) -> Figure:
+    """How v_s is spread over each kind of query."""
+    figure, axes = _figure(len(KIND_NAMES), 2.2)
+    for axis, kind in zip(axes, KIND_NAMES, strict=True):
+        axis.hist(result["scores"][kind]["v_s"], bins=20, range=(0, 1), color=COLOURS[kind])
+        axis.set(xlabel="v_s", title=kind.replace("_", " "), xlim=(0, 1), yticks=[])
+    return figure
+
+
+def length_figure(result: Result) -> Figure:
+    """Queries called unsafe by the length of the harmless text round them, with their intervals."""
+    figure, (axis,) = _figure()
+    lengths = [int(tokens) for tokens in result["lengths"]]
+    for kind in ("malicious", "benign"):
+        rates = [point[kind]["flagged_unsafe"] for point in result["lengths"].values()]
+        middle = np.array([rate["rate"] for rate in rates])
+        spread = [middle - [rate["low"] for rate in rates], [rate["high"] for rate in rates] - middle]
+        axis.errorbar(range(len(lengths)), middle, spread, color=COLOURS[kind], marker="o", capsize=3, label=kind)
+    axis.set(xlabel="tokens of harmless text", ylabel="called unsafe", ylim=(-0.03, 1.03))
+    axis.set_xticks(range(len(lengths)), [str(n) for n in lengths])
+    axis.legend(frameon=False)
+    return figure
+
+
+def states_figure(result: Result) -> Figure:
+    """Last-layer states on their first two principal components, without and with CASA."""
+    figure, axes = _figure(2, 4.4)
+    for axis, (name, plane) in zip(axes, result["states"].items(), strict=True):
+        for kind, points in plane["points"].items():
+            x, y = np.array(points).T
+            axis.scatter(x, y, s=10, alpha=0.7, color=COLOURS[kind], label=kind.replace("_", " "))
+        first, second = plane["explained"]
+        axis.set(xlabel=f"first component ({first:.0%})", ylabel=f"second ({second:.0%})", title=name)
+    axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def attacks_figure(result: Result) -> Figure:
+    """Attack success before and after CASA, and refusals of the same on benign queries."""
+    figure, axes = _figure(2, 5.0)
+    names = list(result["attacks"])
+    places = np.arange(len(names))
+    for axis, (field, title) in zip(
+        axes, (("attack_success", "attack success"), ("refused_benign", "benign queries refused")), strict=True
+    ):
+        for shift, when, colour in ((0.2, "before", "0.7"), (-0.2, "after", "#2166ac")):
+            rates = [attack[field][when] for attack in result["attacks"].values()]
+            middle = np.array([rate["rate"] for rate in rates])
+            spread = [middle - [rate["low"] for rate in rates], [rate["high"] for rate in rates] - middle]
+            axis.barh(places + shift, middle, 0.4, xerr=spread, color=colour, ecolor="0.3", capsize=2, label=when)
+        axis.set_yticks(places, [name.replace("_", " ") for name in names])
+        axis.invert_yaxis()
+        axis.set(title=title, xlim=(0, 1))
+    axes[1].legend(frameon=False)
+    return figure
+
+
+def learning_curve_figure(result: Result) -> Figure:
+    """Dev AUROC by the number of training examples, each seed a point."""
+    figure, (axis,) = _figure()
+    sizes = [point["value"] for point in result["points"]]
+    for harmful, harmless in CONTRASTS:
+        name, colour = f"auroc p_unsafe {harmful}/{harmless}", COLOURS[harmless]
+        means = [point["mean"][name] for point in result["points"]]
+        axis.plot(sizes, means, color=colour, label=f"{harmful} / {harmless}".replace("_", " "))
+        for point in result["points"]:
+            areas = [run[name] for run in point["runs"]]
+            axis.scatter([point["value"]] * len(areas), areas, s=8, color=colour)
+    axis.set(xscale="log", xlabel="training examples", ylabel="AUROC of p_unsafe (dev)")
+    axis.set_xticks(sizes, [str(n) for n in sizes], minor=False)
+    axis.minorticks_off()
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+FIGURES: dict[str, tuple[str, Callable[[Result], Any]]] = {
+    "roc": ("nano_text.json", roc_figure),
+    "v_s": ("nano_text.json", histogram_figure),
+    "length": ("nano_length.json", length_figure),
+    "states": ("nano_states.json", states_figure),
+    "attacks": ("nano_attacks.json", attacks_figure),
+    "learning_curve": ("sweeps/examples.json", learning_curve_figure),
+}
+
+
+def main() -> None:
+    """Entry; run it in the repository's root."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, (file, draw) in FIGURES.items():
+        result = json.loads((options.results / file).read_text(encoding="utf-8"))
+        path = options.out / f"{name}.png"
+        draw(result).savefig(path, dpi=110, metadata={"Software": None})
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+from casa.data.held_out import HARMFUL, HARMLESS
+from casa.evaluation.figures import COLOURS, FIGURES, main
+
+RATE = {"successes": 1, "n": 2, "rate": 0.5, "low": 0.1, "high": 0.9}
+KINDS = (*HARMFUL, *HARMLESS)
+AREA = {"p_unsafe": {"value": 0.9}, "v_s": {"value": 0.8}}
+
+
+def results() -> dict[str, dict]:
+    point = {"flagged_unsafe": RATE, "mean_v_s": 0.4}
+    plane = {"explained": [0.5, 0.2], "points": {kind: [[0.0, 1.0], [1.0, 0.0]] for kind in KINDS}}
+    contrasts = (("malicious", "benign"), ("malicious", "lookalike"), ("jailbroken", "framed_benign"))
+    means = {f"auroc p_unsafe {a}/{b}": 0.7 for a, b in contrasts}
+    return {
+        "nano_text.json": {
+            "scores": {kind: {"tokens": [3, 4], "p_unsafe": [0.1, 0.9], "v_s": [0.2, 0.8]} for kind in KINDS},
+            "auroc": {f"{a} against {b}": AREA for a, b in contrasts},
+        },
+        "nano_length.json": {"lengths": {n: {"malicious": point, "benign": point} for n in ("0", "256")}},
+        "nano_states.json": {"states": {"without CASA": plane, "with CASA": plane}},
+        "nano_attacks.json": {
+            "attacks": {"none": {f: {"before": RATE, "after": RATE} for f in ("attack_success", "refused_benign")}}
+        },
+        "sweeps/examples.json": {"points": [{"value": n, "mean": means, "runs": [means]} for n in (50, 100)]},
+    }
+
+
+def test_every_figure_is_drawn_from_its_results_file(tmp_path, monkeypatch):
+    import json
+
+    for name, result in results().items():
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result))
+    monkeypatch.setattr("sys.argv", ["figures", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "out")])
+    main()
+    drawn = {path.stem: path.read_bytes() for path in (tmp_path / "out").glob("*.png")}
+    assert set(drawn) == set(FIGURES)
+    assert all(image.startswith(b"\x89PNG") and len(image) > 5000 for image in drawn.values())
+
+
+def test_every_kind_of_query_has_its_colour():
+    assert set(COLOURS) == set(KINDS)

@@ -1,0 +1,39 @@
+from casa.evaluation.tables import attacks_table, length_table, renderer, sweep_table, utility_table
+
+RATE = {"successes": 1, "n": 4, "rate": 0.25, "low": 0.1, "high": 0.9}
+SOURCE = {"command": "python -m x", "commit": "abcdef0123456", "seed": 0, "environment": {"machine": "2-core CPU"}}
+
+
+def test_the_attack_table_puts_refusals_of_benign_queries_beside_attack_success():
+    both = {"before": RATE, "after": RATE}
+    found = {"flagged_unsafe": {"malicious": RATE, "benign": RATE}, "attack_success": both, "refused_benign": both}
+    table = attacks_table({**SOURCE, "attacks": {"none": found, "past_tense": found}})
+    assert table.splitlines()[3] == "| past tense " + "| 25.0 (10.0-90.0) " * 6 + "|"
+    assert "4 malicious" in table
+    assert "abcdef0123" in table
+
+
+def test_the_length_table_has_a_row_a_length():
+    point = {"flagged_unsafe": RATE, "mean_v_s": 0.5}
+    table = length_table({**SOURCE, "lengths": {"256": {"malicious": point, "benign": point}}})
+    assert "| 256 | 4 | 25.0 (10.0-90.0) | 25.0 (10.0-90.0) | 0.50 | 0.50 |" in table
+
+
+def test_the_sweep_table_shortens_long_values_and_names_none():
+    names = [f"auroc {s} malicious/{k}" for s in ("p_unsafe", "v_s") for k in ("benign", "lookalike")]
+    mean = dict.fromkeys(
+        [*names, "auroc p_unsafe jailbroken/framed_benign", "flagged benign", "flagged lookalike"], 0.5
+    )
+    points = [{"value": None, "mean": mean}, {"value": "x" * 60, "mean": mean}]
+    lines = sweep_table({**SOURCE, "axis": "safety_prompt", "points": points}).splitlines()
+    assert lines[2] == "| none " + "| 0.500 " * 7 + "|"
+    assert lines[3].startswith("| " + "x" * 37 + "... |")
+
+
+def test_a_sweeps_table_reads_its_axis_file():
+    assert renderer("sweep_tau") == ("sweeps/tau.json", sweep_table)
+
+
+def test_the_utility_table():
+    table = utility_table({"utility": {"benign": {"rouge_l": 0.5, "exact": RATE}}})
+    assert table.splitlines()[-1] == "| benign | 0.500 | 25.0 (10.0-90.0) |"
