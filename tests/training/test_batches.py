@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -62,6 +64,19 @@ def test_responses_begin_in_one_column_and_follow_their_token(tiny_casa):
         assert decode(ids[row, :prompt][batch["prompt_mask"][row].bool()]).endswith("<|im_start|>assistant\n")
 
 
+def test_a_given_beginning_is_read_but_not_trained(tiny_casa):
+    given = replace(EXAMPLES[2], given="Sure, here is")
+    dataset = ConditionalDataset([EXAMPLES[0], given], tiny_casa.chat, 32)
+    batch = ConditionalCollator(tiny_casa.chat)([dataset[0], dataset[1]])
+    ids, prompt = batch["inputs"]["input_ids"][1], batch["prompt_mask"].shape[1]
+    decode = tiny_casa.chat.tokenizer.decode
+    assert decode(ids[prompt:]).startswith("<|unsafe|>Sure, here is I won't help with that.")
+    kept = batch["response_ids"][1][batch["response_ids"][1] != IGNORED]
+    assert decode(kept) == " I won't help with that.<|im_end|>"
+    labels = batch["response_ids"][1]
+    assert all(labels[i] in (IGNORED, *ids[prompt + 1 + i : prompt + 2 + i].tolist()) for i in range(len(labels) - 1))
+
+
 def test_a_cut_answer_has_no_end_of_turn(tiny_casa):
     cut = [example("a", answer="one two three", complete=False), example("b", answer="one two three")]
     items = ConditionalDataset(cut, tiny_casa.chat, 32).items
@@ -92,7 +107,8 @@ def test_training_and_inference_see_the_same_verdict(tiny_casa):
         loss = ConditionalTask(tiny_casa)(**ConditionalCollator(tiny_casa.chat)([dataset[0]]))
     verdict = tiny_casa.classify([{"role": "user", "content": EXAMPLES[2].text}])
     assert torch.exp(-loss["verdict"]).item() == pytest.approx(verdict.p_unsafe, abs=1e-5)
-    assert torch.exp(-loss["risk"]).item() == pytest.approx(verdict.risk, abs=1e-5)
+    _, reader = tiny_casa._read([tiny_casa.chat.prompt(EXAMPLES[2].messages())])
+    assert loss["risk"].item() == pytest.approx(-reader.risk().heads[0, :, 1].log().mean().item(), abs=1e-5)
 
 
 def test_the_stop_gradient_holds_in_the_whole_model(tiny_casa):

@@ -7,8 +7,13 @@ from casa.training.distill import base_answers, with_base_answers
 TEXTS = ["hi", "How are you?", "Tell me about trains.", "b", "a"]
 
 
+def example(text, malicious=False, earlier=()):
+    return Example(text, text, malicious, "old", "plain", text, "train", "test", earlier=earlier)
+
+
 def answered(casa, cache, texts=TEXTS):
-    return base_answers(casa.base_model, casa.chat, texts, max_new_tokens=4, batch_size=2, cache=cache)
+    asked = [example(text) for text in texts]
+    return base_answers(casa.base_model, casa.chat, asked, max_new_tokens=4, batch_size=2, cache=cache)
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_answers(tiny_casa, tmp_path):
@@ -27,8 +32,18 @@ def test_nothing_is_answered_twice(tiny_casa, tmp_path):
     assert (tmp_path / "cache.jsonl").read_bytes() == before
 
 
-def example(text, malicious=False):
-    return Example(text, text, malicious, "old", "plain", text, "train", "test")
+def test_earlier_turns_are_part_of_what_is_asked(tiny_casa, tmp_path, monkeypatch):
+    turned, prompts = example("hi", earlier=(("Who was Bach?", "A composer."),)), []
+    generate = tiny_casa.base_model.generate
+
+    def spy(**inputs):
+        prompts.append(tiny_casa.chat.tokenizer.decode(inputs["input_ids"][0]))
+        return generate(**inputs)
+
+    monkeypatch.setattr(tiny_casa.base_model, "generate", spy)
+    found = base_answers(tiny_casa.base_model, tiny_casa.chat, [turned, example("hi")], 8, 1, tmp_path / "c.jsonl")
+    assert set(found) == {"hi", turned.key()}
+    assert ["A composer." in prompt for prompt in prompts] == [False, True]
 
 
 def test_benign_examples_take_the_base_answers_and_refused_ones_are_left_out(tiny_casa):

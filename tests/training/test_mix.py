@@ -6,7 +6,7 @@ import pytest
 from casa.data.held_out import in_framings
 from casa.data.reading import Example, Template
 from casa.errors import DataError
-from casa.training.mix import with_refusals, wrap
+from casa.training.mix import after_small_talk, with_agreeing_openings, with_refusals, wrap
 
 JAILBREAKS = [Template(f"j{i}", "role", "train", f"J{i} {{query}}") for i in range(3)]
 NEUTRAL = [Template("n", "neutral", "train", "N {query}")]
@@ -43,6 +43,36 @@ def test_refusal_variety_limits_how_many_are_taught():
 def test_no_refusal_at_all_is_an_error():
     with pytest.raises(DataError, match="refusal"):
         with_refusals([replace(EXAMPLES[0], answer=None)], seed=0)
+
+
+def test_both_classes_follow_small_talk_alike_and_keep_their_query():
+    mixed = after_small_talk(EXAMPLES, 0.2, seed=0)
+    for malicious in (True, False):
+        assert sum(bool(e.earlier) for e in mixed if e.malicious == malicious) / 1000 == pytest.approx(0.2, abs=0.04)
+    harmless = {(e.text, e.answer) for e in EXAMPLES if not e.malicious}
+    for before, after in zip(EXAMPLES, mixed, strict=True):
+        assert set(after.earlier) <= harmless
+        assert after.messages()[-1] == {"role": "user", "content": before.text}
+        assert len(after.messages()) == 1 + 2 * len(after.earlier)
+        assert (after.key() == before.text) == (not after.earlier)
+
+
+def test_only_refusals_follow_agreeing_openings():
+    mixed = with_agreeing_openings(EXAMPLES, 0.5, ["Sure, here is how:"], seed=0)
+    assert not any(e.given for e in mixed if not e.malicious)
+    assert sum(bool(e.given) for e in mixed if e.malicious) / 1000 == pytest.approx(0.5, abs=0.05)
+    assert {e.given for e in mixed} == {"", "Sure,", "Sure, here", "Sure, here is", "Sure, here is how:"}
+
+
+def test_what_is_drawn_for_one_example_does_not_depend_on_the_others():
+    alone = after_small_talk(EXAMPLES, 0.5, seed=0)[7]
+    assert (
+        with_agreeing_openings(EXAMPLES[:10], 0.5, ["a b"], 0) == with_agreeing_openings(EXAMPLES, 0.5, ["a b"], 0)[:10]
+    )
+    assert (
+        wrap([alone], JAILBREAKS, NEUTRAL, 0.5, 0.2, 0)[0]
+        == wrap([*EXAMPLES[:3], alone], JAILBREAKS, NEUTRAL, 0.5, 0.2, 0)[3]
+    )
 
 
 def test_every_framing_is_a_different_one():

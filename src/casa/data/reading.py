@@ -32,6 +32,8 @@ class Example:
         split: which side it is on.
         source: where it comes from.
         complete: whether the answer ends where the text ends (a cut one gets no end-of-turn).
+        earlier: exchanges (question, answer) before the query.
+        given: a beginning of the answer that was put into the model's mouth; the answer goes on from there.
     """
 
     id: str
@@ -43,6 +45,17 @@ class Example:
     split: Split
     source: str
     complete: bool = True
+    earlier: tuple[tuple[str, str], ...] = ()
+    given: str = ""
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation up to and including the query."""
+        turns = [turn for question, answer in self.earlier for turn in (("user", question), ("assistant", answer))]
+        return [{"role": role, "content": content} for role, content in (*turns, ("user", self.text))]
+
+    def key(self) -> str:
+        """The query, or the conversation as JSON if it has more turns: names what is asked of a model."""
+        return json.dumps(self.messages()) if self.earlier else self.text
 
 
 def data_folder() -> Path:
@@ -176,6 +189,11 @@ def jailbreak_templates(split: Split, extra: Iterable[str | Path] = ()) -> list[
     """Jailbreak framings of one split: the shipped ones, and those of further files."""
     files = [data_folder() / "templates.jsonl", *map(Path, extra)]
     return [template for path in files for template in read_templates(path) if template.split == split]
+
+
+def agreeing_openings() -> list[str]:
+    """Beginnings of answers that agree to anything, for training; the prefill attack uses others."""
+    return (data_folder() / "agreeing_openings.txt").read_text(encoding="utf-8").splitlines()
 
 
 def neutral_wrappers(split: Split) -> list[Template]:

@@ -80,8 +80,8 @@ def attacks_table(result: Result) -> str:
     )
     for name, found in result["attacks"].items():
         flagged, success, refused = found["flagged_unsafe"], found["attack_success"], found["refused_benign"]
-        rates = (flagged["malicious"], success["before"], success["after"])
-        rates += (flagged["benign"], refused["before"], refused["after"])
+        rates = [flagged["malicious"], success["before"], success["after"]]
+        rates += [flagged["benign"], refused["before"], refused["after"]]
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(map(percent, rates))} |")
     n = result["attacks"]["none"]["attack_success"]["before"]["n"]
     return "\n".join(

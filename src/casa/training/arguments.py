@@ -21,8 +21,8 @@ class CasaTrainingArguments(TrainingArguments):
 
     output_dir: str | None = "runs/train"
     learning_rate: float = 2e-4
-    token_learning_rate: float = 3e-3
-    attention_learning_rate: float = 1e-3
+    token_learning_rate: float = 5e-4
+    attention_learning_rate: float = 5e-4
     attention_weight_decay: float = 0.1
     per_device_train_batch_size: int = 16
     num_train_epochs: float = 2.0

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 
 from casa.data.reading import Example
@@ -22,18 +23,20 @@ class Sequenced:
 
     Attributes:
         inputs: the prompt's tensors, batch size 1.
+        given_ids: ids of a given beginning of the answer, which is not trained.
         response_ids: ids of the answer, end-of-turn included unless it was cut.
         malicious: the label.
     """
 
     inputs: dict[str, Tensor]
+    given_ids: list[int]
     response_ids: list[int]
     malicious: bool
 
     @property
     def length(self) -> int:
-        """Tokens of prompt, safety token and response."""
-        return self.inputs["input_ids"].shape[1] + 1 + len(self.response_ids)
+        """Tokens of prompt, safety token, given beginning and response."""
+        return self.inputs["input_ids"].shape[1] + 1 + len(self.given_ids) + len(self.response_ids)
 
 
 def fitting(examples: Sequence[Example], chat: ChatFormat, max_prompt_tokens: int) -> list[Example]:
@@ -43,7 +46,7 @@ def fitting(examples: Sequence[Example], chat: ChatFormat, max_prompt_tokens: in
 
 def prompt_inputs(example: Example, chat: ChatFormat) -> dict[str, Tensor]:
     """The prompt's tensors, batch size 1."""
-    return chat.prompt([{"role": "user", "content": example.text}]).inputs
+    return chat.prompt(example.messages()).inputs
 
 
 class ConditionalDataset(Dataset[Sequenced]):
@@ -61,8 +64,10 @@ class ConditionalDataset(Dataset[Sequenced]):
         for example in examples:
             assert example.answer is not None, f"{example.id} has no answer"
             ended = [end] if example.complete else []
-            response = [*chat.text_ids(example.answer), *ended][:max_response_tokens]
-            self.items.append(Sequenced(prompt_inputs(example, chat), response, example.malicious))
+            given = chat.text_ids(example.given) if example.given else []
+            answer = f" {example.answer}" if given else example.answer
+            response = [*chat.text_ids(answer), *ended][:max_response_tokens]
+            self.items.append(Sequenced(prompt_inputs(example, chat), given, response, example.malicious))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -142,14 +147,19 @@ class ConditionalCollator:
         self._pad = pad if pad is not None else chat.tokenizer.eos_token_id
 
     def __call__(self, items: Sequence[Sequenced]) -> dict[str, Any]:
-        """A batch: model inputs, `prompt_mask` (batch, prompt), `response_ids` (batch, response), `malicious` (batch,)."""
+        """A batch: model inputs, `prompt_mask` (batch, prompt), `response_ids` (batch, response), `malicious` (batch,).
+
+        `response_ids` are the targets: -100 on padding and on given beginnings.
+        """
         prompts = collate_prompts([item.inputs for item in items], self._pad)
         malicious = torch.tensor([item.malicious for item in items])
-        longest = max(len(item.response_ids) for item in items)
-        response = torch.tensor([i.response_ids + [IGNORED] * (longest - len(i.response_ids)) for i in items])
+        answers = [torch.tensor(item.given_ids + item.response_ids) for item in items]
+        answer = pad_sequence(answers, batch_first=True, padding_value=IGNORED)
+        longest = answer.shape[1]
+        given = torch.arange(longest) < torch.tensor([len(item.given_ids) for item in items])[:, None]
         token = torch.where(malicious, self._tokens.unsafe, self._tokens.safe)[:, None]
-        present = response != IGNORED
-        tail = torch.cat([token, response.masked_fill(~present, self._pad)[:, :-1]], dim=1)
+        present = answer != IGNORED
+        tail = torch.cat([token, answer.masked_fill(~present, self._pad)[:, :-1]], dim=1)
         tail_mask = torch.cat([torch.ones_like(token), present.long()[:, :-1]], dim=1)
         prompt_mask = prompts["attention_mask"]
         per_token = {
@@ -161,4 +171,9 @@ class ConditionalCollator:
             "input_ids": torch.cat([prompts["input_ids"], tail], dim=1),
             "attention_mask": torch.cat([prompt_mask, tail_mask], dim=1),
         }
-        return {"inputs": inputs, "prompt_mask": prompt_mask, "response_ids": response, "malicious": malicious}
+        return {
+            "inputs": inputs,
+            "prompt_mask": prompt_mask,
+            "response_ids": answer.masked_fill(given, IGNORED),
+            "malicious": malicious,
+        }

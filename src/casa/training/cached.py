@@ -89,12 +89,12 @@ def cache_states(casa: CasaModel, examples: Sequence[Example], batch_size: int) 
         on_hidden_states(casa.base_model, casa.config.hidden_state, seen.append),
         on_hidden_states(casa.base_model, "final", final.append),
     ]
-    texts = [example.text for example in examples]
+    texts = [example.key() for example in examples]
     pad = casa.chat.tokenizer.pad_token_id
     batches = list(batches_of_like_length(texts, batch_size))
     try:
         for indices in track(batches, "hidden states", console=Console(stderr=True)):
-            prompts = [casa.chat.prompt([{"role": "user", "content": texts[i]}]).inputs for i in indices]
+            prompts = [casa.chat.prompt(examples[i].messages()).inputs for i in indices]
             inputs = {name: tensor.to(casa.device) for name, tensor in collate_prompts(prompts, pad).items()}
             with casa.read_prefill(inputs["attention_mask"]):  # so that the LM head runs on the last position only
                 output = casa.base_model(**inputs, use_cache=False)

@@ -20,9 +20,9 @@ from casa.model.refusal import is_refusal
 
 @torch.inference_mode()
 def base_answers(
-    base_model: Any, chat: ChatFormat, texts: Sequence[str], max_new_tokens: int, batch_size: int, cache: Path
+    base_model: Any, chat: ChatFormat, examples: Sequence[Example], max_new_tokens: int, batch_size: int, cache: Path
 ) -> dict[str, list[int]]:
-    """Greedy answers of the undefended model, as token ids; an answer that ended has its end-of-turn.
+    """Greedy answers of the undefended model, as token ids by `Example.key`; an answer that ended has its end-of-turn.
 
     Every finished batch is appended to `cache` and not answered again. Batches go by length, shortest first, so that the rest of
     an interrupted run falls into the same batches as without the interruption.
@@ -30,7 +30,7 @@ def base_answers(
     Args:
         base_model: without CASA.
         chat: its chat format.
-        texts: user messages.
+        examples: what is answered.
         max_new_tokens: longest answer.
         batch_size: prompts at a time.
         cache: JSON Lines file of {"text", "ids"}.
@@ -38,11 +38,12 @@ def base_answers(
     answers = _read_cache(cache)
     cache.parent.mkdir(parents=True, exist_ok=True)
     end, pad = chat.end_of_turn_id(), chat.tokenizer.pad_token_id
-    missing = sorted(set(texts) - answers.keys())
+    asked = {example.key(): example for example in examples}
+    missing = sorted(asked.keys() - answers.keys())
     todo = [[missing[i] for i in indices] for indices in batches_of_like_length(missing, batch_size)]
     with cache.open("a", encoding="utf-8") as file:
         for batch in track(todo, "base model's own answers", console=Console(stderr=True), disable=not todo):
-            prompts = [chat.prompt([{"role": "user", "content": text}]).inputs for text in batch]
+            prompts = [chat.prompt(asked[key].messages()).inputs for key in batch]
             inputs = {k: v.to(base_model.device) for k, v in collate_prompts(prompts, pad).items()}
             output = base_model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end)
             rows = output[:, inputs["input_ids"].shape[1] :].tolist()
@@ -52,7 +53,7 @@ def base_answers(
             file.write("".join(json.dumps({"text": text, "ids": ids}) + "\n" for text, ids in found.items()))
             answers.update(found)
             file.flush()
-    return {text: answers[text] for text in texts}
+    return {key: answers[key] for key in asked}
 
 
 def with_base_answers(examples: Sequence[Example], answers: dict[str, list[int]], chat: ChatFormat) -> list[Example]:
@@ -60,7 +61,7 @@ def with_base_answers(examples: Sequence[Example], answers: dict[str, list[int]]
     kept, end = [], chat.end_of_turn_id()
     for example in examples:
         if not example.malicious:
-            ids = answers[example.text]
+            ids = answers[example.key()]
             answer = chat.tokenizer.decode(ids, skip_special_tokens=True).strip()
             if not answer or is_refusal(answer):
                 continue

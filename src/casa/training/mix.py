@@ -9,6 +9,8 @@ from dataclasses import replace
 from casa.data.reading import Example, Template
 from casa.errors import DataError
 
+_MOST_WORDS = 40  # of an answer that serves as small talk
+
 
 def wrap(
     examples: Sequence[Example],
@@ -41,6 +43,47 @@ def wrap(
             )
         wrapped.append(example)
     return wrapped
+
+
+def after_small_talk(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
+    """Puts one or two harmless exchanges before a share of either class, so that the verdict is about the last message.
+
+    Args:
+        examples: queries; the plain benign ones that have an answer serve as exchanges.
+        share: in [0, 1].
+        seed: of the random choice.
+    """
+    answered = [(e.text, e.answer) for e in examples if e.kind == "plain" and not e.malicious and e.answer]
+    exchanges = [(question, answer) for question, answer in answered if len(answer.split()) <= _MOST_WORDS]
+    mixed = []
+    for example in examples:
+        rng = random.Random(f"{seed} small talk {example.id}")
+        if exchanges and rng.random() < share:
+            drawn = rng.sample(exchanges, min(rng.randint(1, 2), len(exchanges)))
+            example = replace(example, id=f"{example.id}@turns", earlier=tuple(drawn))
+        mixed.append(example)
+    return mixed
+
+
+def with_agreeing_openings(
+    examples: Sequence[Example], share: float, openings: Sequence[str], seed: int
+) -> list[Example]:
+    """Has a share of the refusals follow the beginning of an agreeing answer, so that a prefill does not undo them.
+
+    Args:
+        examples: both classes; benign ones stay as they are.
+        share: of the malicious ones, in [0, 1].
+        openings: agreeing answers, cut after some words at random.
+        seed: of the random choice.
+    """
+    mixed = []
+    for example in examples:
+        rng = random.Random(f"{seed} opening {example.id}")
+        if example.malicious and rng.random() < share:
+            words = rng.choice(openings).split()
+            example = replace(example, given=" ".join(words[: rng.randint(1, len(words))]))
+        mixed.append(example)
+    return mixed
 
 
 def with_refusals(examples: Sequence[Example], seed: int, variety: int | None = None) -> list[Example]:

@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import yaml
 
-from casa.data.reading import SEED_DATA, Example, jailbreak_templates, neutral_wrappers, read_examples
+from casa.data.reading import (
+    SEED_DATA,
+    Example,
+    agreeing_openings,
+    jailbreak_templates,
+    neutral_wrappers,
+    read_examples,
+)
 from casa.errors import CasaError
 from casa.provenance import provenance
-from casa.training.mix import with_refusals, wrap
+from casa.training.mix import after_small_talk, with_agreeing_openings, with_refusals, wrap
 from casa.training.run_folder import claim_folder
 
 if TYPE_CHECKING:
@@ -38,6 +45,8 @@ class Recipe:
         template_files: further jailbreak framings for training, beside the shipped ones.
         jailbreak_share: share of either class that is wrapped in a jailbreak framing, in [0, 1].
         neutral_share: share of either class that is wrapped in a harmless framing, in [0, 1].
+        small_talk_share: share of either class that follows one or two harmless exchanges, in [0, 1].
+        prefill_share: share of the refusals that follow the beginning of an agreeing answer, in [0, 1].
         benign_answers: "base" has the undefended model answer benign queries itself (keeps its utility), "data" takes the data's.
         refusal_variety: how many different refusals are taught; None for all in the data.
         max_train_examples: at most so many examples, drawn at random; None for all.
@@ -58,6 +67,8 @@ class Recipe:
     template_files: list[str] = field(default_factory=list)
     jailbreak_share: float = 0.3
     neutral_share: float = 0.1
+    small_talk_share: float = 0.1
+    prefill_share: float = 0.15
     benign_answers: Literal["base", "data"] = "base"
     refusal_variety: int | None = None
     max_train_examples: int | None = None
@@ -121,7 +132,9 @@ def training_examples(recipe: Recipe, seed: int) -> list[Example]:
     if recipe.max_train_examples is not None:
         train = random.Random(seed).sample(train, min(recipe.max_train_examples, len(train)))
     jailbreaks = jailbreak_templates("train", recipe.template_files)
-    return wrap(train, jailbreaks, neutral_wrappers("train"), recipe.jailbreak_share, recipe.neutral_share, seed)
+    train = with_agreeing_openings(train, recipe.prefill_share, agreeing_openings(), seed)
+    mixed = after_small_talk(train, recipe.small_talk_share, seed)
+    return wrap(mixed, jailbreaks, neutral_wrappers("train"), recipe.jailbreak_share, recipe.neutral_share, seed)
 
 
 def run_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
@@ -204,6 +217,6 @@ def _answered(examples: list[Example], base: Any, chat: ChatFormat, recipe: Reci
         return [example for example in examples if example.answer is not None]
     from casa.training.distill import base_answers, with_base_answers
 
-    texts = [example.text for example in examples if not example.malicious]
-    answers = base_answers(base, chat, texts, recipe.max_response_tokens, 64, output / BASE_ANSWERS_FILE)
+    benign = [example for example in examples if not example.malicious]
+    answers = base_answers(base, chat, benign, recipe.max_response_tokens, 64, output / BASE_ANSWERS_FILE)
     return with_base_answers(examples, answers, chat)
