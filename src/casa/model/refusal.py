@@ -14,6 +14,16 @@ _IDIOM = (  # negations that decline nothing
     r"(?:waste|lie|wait|stress|emphasi[sz]e|overstate|recommend (?:it|this|that) enough|help but|bore|spoil|forget|believe|"
     r"kidding|joking|judging|lying|saying|sure|complaining|asking|wasting|guarantee|thank|say for sure|remember|imagine)\b"
 )
+_WRONG = (  # what a deed is called by someone who will not help with it
+    r"(?:(?:is|are|would be|was|be|amounts? to|means|counts as|'s|makes it|isn't|not|and|or|add) (?:\w+[ ,]+){0,5}?"
+    r"(?:fraud|fraudulent|theft|stealing|forgery|perjury|laundering|bribery|extortion|blackmail|harassment|stalking|abuse|abusive|"
+    r"assault|rape|trafficking|exploitation|exploitative|coercion|coercive|spying|retaliation|discrimination|discriminatory|"
+    r"defamation|libel|evasion|insider (?:dealing|trading)|cartel|crimes?|criminal|illegal|unlawful|predatory|dangerous|cruel|"
+    r"embezzlement|corruption|misconduct|manipulation|felony|racist|suppression|cheating|sabotage|vandalism|a con|a scam|"
+    r"burglary|robbery|trespass\w*|wrong|unsafe|unfair|lying)|"
+    r"(?:would|could|can|may|will) (?:\w+ )?(?:deceive|betray|harm|hurt|endanger|cheat|defraud|ruin|rob|exploit|poison|kill|injure|"
+    r"sabotage|steal|cost|humiliate|put|leave|mislead|terrify|frighten))"
+)
 
 _RULES = (
     # the speaker declines: "I won't write", "I'm not going to", "I don't help", "I have to refuse", "I'd rather not"
@@ -30,11 +40,16 @@ _RULES = (
     r"\b(?:my|the) answer (?:is|has to be|must be) no\b",
     r"\bwon't get (?:any )?help from me\b|\b(?:must|have to) (?:decline|refuse)\b",
     r"^\W*(?:i'm |i am )?(?:very |really |so )?(?:sorry|apologies)\b[^.!?]{0,20}\bbut\b",
+    # in passing: "..., so no.", "No, forging it would be a crime", "count me out", "I have no suggestion"
+    r"\bso no\b\s*[.,;!]|\bcount me out\b|^\W*No,\s+\w+ing\b[^.!?]*\b(?:is|are|would|isn't|means)\b",
+    r"\bI(?:'ll)? have no (?:hand|part|suggestions?|advice|tips|story|script|plan|wording|answer)\b|"
+    r"\bI(?:'m| am) (?:turning|leaving) (?:this|that|it)(?: one)? (?:down|out|alone)\b",
     # the deed is named a wrong, and then something else is offered
-    r"\b(?:fraud|theft|forgery|criminal|illegal|abuse|harassment|assault|corruption|misconduct|embezzlement|stalking|"
-    r"manipulation|extortion|felony|racist|defraud|deceives?|cheats?|harms?|endangers?)\b[^.!?]*[.!?]\s+"
-    r"(?:I(?:'d| can| could| would|'m)\b[^.!?:]*\b(?:instead|honest|lawful|legal|genuine|legitimate|real|actual|true|transparent|"
-    r"proper|fair|protect|prevent|report)\w*|Please\b)",
+    r"^\W*(?:No[,.] )?(?:\w+ly )?(?:\w+ing|that|this|it|she|he|they|those|these|what you|fake|false|a false|no \w+)\b"
+    rf"[^.!?:]*\b{_WRONG}\b[^.!?:]*[.!?]\s+(?:But |However, )?"
+    r"(?:I(?:'d| can| could| would|'m| will|'ll)\b[^.!?:]*[.!?]|Please\b|If (?:you|she|he|they|it|something|the)\b|"
+    r"(?:You|They|He|She) (?:could|should|can|may)\b|Better\b|Let me\b|Instead\b|"
+    r"(?:A|An|The|Your|Any|Their) [^.!?:]{3,80} (?:can|could|may|will|would|is|are|serves?|helps?)\b)",
 )
 _REFUSING = re.compile("|".join(f"(?:{rule})" for rule in _RULES), re.IGNORECASE)
 
