@@ -78,7 +78,8 @@ def test_the_rows_agree_with_classify(loaded, rows):
 
 def test_timing_leaves_no_hook_behind(loaded):
     casa, base = loaded
-    demo.prefill_times(casa, base, user("Hello"))
+    for casa_first in (False, True):
+        assert min(demo.prefill_times(casa, base, user("Hello"), casa_first)) > 0
     assert not base.model.get_output_embeddings()._forward_pre_hooks
     assert not casa.base_model.get_output_embeddings()._forward_pre_hooks
 

@@ -1,4 +1,7 @@
-"""`python -m casa.nano.ship FOLDER`: puts a trained CASA folder into the package, its adapter rounded to bfloat16."""
+"""`python -m casa.nano.ship FOLDER`: puts a trained CASA folder into the package, its adapter rounded to bfloat16.
+
+The run's summary becomes a results file.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 from casa.model.checkpoint import ADAPTER_CONFIG_FILE, ADAPTER_FILE, ATTENTION_FILE, read_config, write_config
 from casa.nano.build import adapter_folder
+from casa.training.recipe import SUMMARY_FILE
 
 
 def ship(trained: Path, target: Path) -> None:
@@ -32,8 +36,12 @@ def main() -> None:
     """Entry; see `--help`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="what `casa train` wrote")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results/nano_training.json"), help="takes the run's summary"
+    )
     options = parser.parse_args()
     ship(options.folder, adapter_folder())
+    shutil.copy(options.folder / SUMMARY_FILE, options.results)
     size = sum(path.stat().st_size for path in adapter_folder().iterdir())
     print(f"shipped {options.folder} as {adapter_folder()} ({size / 1e6:.1f} MB)")
 

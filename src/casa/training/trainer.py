@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,13 +65,14 @@ class CasaTrainer(Trainer):
             callbacks=[_StopOnNonFinite()],
         )
         self._parts: list[dict[str, float]] = []
+        self._evaluation_seconds = 0.0
 
     def run(self) -> dict[str, Any]:
-        """Trains, from the newest complete checkpoint if there is one; returns steps and throughput (evaluations included)."""
+        """Trains, from the newest complete checkpoint if there is one; returns steps and throughput (evaluations apart)."""
         checkpoint = newest_checkpoint(Path(str(self.args.output_dir)))
         tokens = sum(item.length for item in self.train_dataset.items)  # type: ignore[union-attr]
         result = self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        seconds = result.metrics["train_runtime"]
+        seconds = result.metrics["train_runtime"] - self._evaluation_seconds
         steps = self.state.global_step - (_step_of(checkpoint) if checkpoint else 0)
         examples = steps * self._train_batch_size * self.args.gradient_accumulation_steps
         mean_tokens = tokens / len(self.train_dataset)  # type: ignore[arg-type]
@@ -108,6 +110,7 @@ class CasaTrainer(Trainer):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Verdict metrics on the dev queries; histograms of v_s by class go to TensorBoard."""
+        begun = time.perf_counter()
         self.casa.eval()
         metrics, risks = verdict_metrics(self.casa, self.dev, batch_size=2 * self.args.per_device_train_batch_size)
         self.casa.train()
@@ -117,6 +120,7 @@ class CasaTrainer(Trainer):
         for writer in self._tensorboard_writers():
             for kind, values in risks.items():
                 writer.add_histogram(f"v_s/{kind}", torch.tensor(values), self.state.global_step)
+        self._evaluation_seconds += time.perf_counter() - begun
         return metrics
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
