@@ -20,6 +20,7 @@ from casa.model.decoding import (
     CachedPrompt,
     PrefillReader,
     SafetyTokenProcessor,
+    cached_scores,
     require_ordinary_prefill,
 )
 from casa.model.families import untrained_media
@@ -218,7 +219,7 @@ class CasaModel(nn.Module):
                 stride = len(decision.unsafe) // rows  # beams and returned sequences repeat a row
                 on_verdicts(self._verdicts(decision, risk)[::stride])
 
-        earlier = _cached_scores(arguments.get("past_key_values"), input_ids)
+        earlier = cached_scores(arguments.get("past_key_values"), input_ids)
         with self._turn, self.read_prefill(mask, earlier_scores=earlier) as reader:
             token_step = SafetyTokenProcessor(reader, self.tokens, prefill_ids or [], self._stop_ids()[0], report)
             processors = [*(arguments.pop("logits_processor", None) or []), token_step]
@@ -288,16 +289,3 @@ def _prompt_mask(arguments: dict[str, Any]) -> Tensor:
             "the attention_mask must fit input_ids, padded on the left, for a decision at the last position"
         )
     return mask
-
-
-def _cached_scores(cache: Any, input_ids: Tensor) -> Tensor | None:
-    """Safety scores that a filled cache carries, once it is sure that it holds the beginning of this prompt."""
-    length = cache.get_seq_length() if cache is not None else 0
-    if not length:
-        return None
-    known: CachedPrompt | None = getattr(cache, CACHED_PROMPT, None)
-    if known is None:
-        raise UnsafeStateError("this cache was filled outside CASA and has no safety scores; use CasaModel.prefill")
-    if known.input_ids.shape[1] != length or not torch.equal(known.input_ids, input_ids[:, :length]):
-        raise UnsafeStateError("this cache was changed, or holds another prompt than the one that is passed in")
-    return known.scores

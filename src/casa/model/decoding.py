@@ -39,6 +39,23 @@ class CachedPrompt(NamedTuple):
     scores: Tensor
 
 
+def cached_scores(cache: Any, input_ids: Tensor) -> Tensor | None:
+    """Safety scores that a filled key/value cache carries; None for an empty cache.
+
+    Raises:
+        UnsafeStateError: it carries none, or does not hold the beginning of this prompt.
+    """
+    length = cache.get_seq_length() if cache is not None else 0
+    if not length:
+        return None
+    known: CachedPrompt | None = getattr(cache, CACHED_PROMPT, None)
+    if known is None:
+        raise UnsafeStateError("this cache was filled outside CASA and has no safety scores; use CasaModel.prefill")
+    if known.input_ids.shape[1] != length or not torch.equal(known.input_ids, input_ids[:, :length]):
+        raise UnsafeStateError("this cache was changed, or holds another prompt than the one that is passed in")
+    return known.scores
+
+
 def on_hidden_states(model: Any, which: HiddenState, receive: Callable[[Tensor], None]) -> Any:
     """Calls `receive` with the hidden states (rows, tokens, width) of every forward pass; returns the hook's handle."""
     if which == "pre_norm":
