@@ -25,3 +25,7 @@ class DataError(CasaError, ValueError):
 
 class MissingDependencyError(CasaError, ImportError):
     """An optional dependency is missing; the message holds the line that installs it."""
+
+
+class SpeechError(CasaError, ValueError):
+    """A text cannot be said, or a speech synthesizer failed."""

@@ -1,0 +1,1 @@
+"""Clips of synthetic speech that casa-nano's audio projection is trained on."""
