@@ -47,8 +47,9 @@ def whole(sine_clips, start_file, tmp_path_factory):
 
 def test_it_learns_to_tell_tones_apart(whole):
     summary = json.loads((whole / "summary.json").read_text())
-    assert summary["dev"]["eval_word_error_rate"] <= 0.5
-    assert summary["losses"][-1]["ctc"] < 0.5 * summary["losses"][0]["ctc"]
+    assert summary["losses"][-1]["ctc"] < 0.4 * summary["losses"][0]["ctc"]
+    assert summary["losses"][-1]["pull"] < 0.7 * summary["losses"][0]["pull"]
+    assert summary["dev"]["eval_word_error_rate"] < 0.9
 
 
 def test_a_finished_run_leaves_tower_summary_and_logs(whole):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from transformers import TrainingArguments
 
 
@@ -60,3 +61,7 @@ class AudioTrainingArguments(TrainingArguments):
     remove_unused_columns: bool = False
     logging_nan_inf_filter: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.use_cpu = self.use_cpu or not torch.cuda.is_available()  # or bfloat16 is refused
+        super().__post_init__()

@@ -115,7 +115,7 @@ class AudioTrainer(Trainer):
         """Adds the loss's parts and the scale of the logits to the Trainer's own log line."""
         if self._parts and "loss" in logs:
             logs.update({n: float(torch.stack([p[n] for p in self._parts]).mean()) for n in self._parts[0]})
-            logs["scale"] = float(self.task.objective.log_scale.exp())
+            logs["scale"] = float(self.task.objective.log_scale.detach().exp())
             self._parts.clear()
         super().log(logs, *args, **kwargs)
 
