@@ -36,7 +36,7 @@ class AudioTrainingArguments(TrainingArguments):
     Attributes:
         learning_rate: of the encoder's last layers.
         projection_learning_rate: of the final norm, the projection and the blank vector.
-        minutes: save and end after so many; the same command goes on. None trains to the end.
+        minutes: save and end after so many, caching included; the same command goes on. None trains to the end.
         (all others): as in transformers.
     """
 

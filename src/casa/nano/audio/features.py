@@ -100,9 +100,9 @@ def cache_states(
     Raises:
         DataError: there are no clips, or the cache is of other clips or of another encoder.
     """
-    folder = states_folder(clips, layers)
+    indices, folder = shards(clips), states_folder(clips, layers)
     _claim(folder, {"clips": json.loads((clips / SETTINGS).read_text()), "start": sha256_of(start), "layers": layers})
-    missing = [index for index in shards(clips) if not _cached(folder, index).is_file()]
+    missing = [index for index in indices if not _cached(folder, index).is_file()]
     if not missing:
         return folder
     encoder = LowerEncoder(shape, shape["encoder_layers"] - layers).eval()

@@ -21,7 +21,7 @@ def greedy(vectors: Tensor, lengths: Tensor, classes: Tensor, labels: Labels) ->
         classes: vectors of all classes, the blank's first: (1 + pieces, width).
         labels: the pieces.
     """
-    scores = 2 * (vectors @ classes.T.to(vectors.dtype)).float() - classes.float().square().sum(dim=1)
+    scores = 2 * vectors.float() @ classes.T - classes.square().sum(dim=1)
     texts = []
     for row, length in zip(scores.argmax(dim=2).cpu(), lengths.tolist(), strict=True):
         heard = torch.unique_consecutive(row[:length]).tolist()

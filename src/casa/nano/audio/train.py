@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,13 +51,15 @@ def run(path: Path, overrides: list[str], shape: dict[str, int] = TINY_EN) -> di
     Raises:
         CasaError: recipe or data are malformed, or the folder belongs to another run.
     """
+    begun = time.monotonic()
     recipe, training = parse_recipe(path, overrides, (AudioRecipe, AudioTrainingArguments))
     output = Path(str(training.output_dir))
     write_claim(output, _claim(recipe, training))
     if (finished := output / SUMMARY_FILE).is_file():
         earlier: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
         return earlier
-    summary = _trained(recipe, training, output, shape)
+    deadline = math.inf if training.minutes is None else begun + 60 * training.minutes
+    summary = _trained(recipe, training, output, shape, deadline)
     if summary is not None:
         finished.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
@@ -76,7 +80,7 @@ def _claim(recipe: AudioRecipe, training: AudioTrainingArguments) -> dict[str, A
 
 
 def _trained(
-    recipe: AudioRecipe, training: AudioTrainingArguments, output: Path, shape: dict[str, int]
+    recipe: AudioRecipe, training: AudioTrainingArguments, output: Path, shape: dict[str, int], deadline: float
 ) -> dict[str, Any] | None:
     import torch
     from transformers import set_seed
@@ -104,7 +108,7 @@ def _trained(
     with torch.no_grad():  # nearly all vectors are blanks, so training starts there
         upper.proj.bias.copy_(start.blank)
     task = AudioTask(upper, PieceObjective(start.embeddings, start.blank, recipe.pull_weight), recipe.noise)
-    trainer = AudioTrainer(task, clips, dev, start.labels, training)
+    trainer = AudioTrainer(task, clips, dev, start.labels, training, deadline)
     if not trainer.run():
         return None
     metrics = trainer.evaluate()
@@ -117,7 +121,7 @@ def _trained(
         "pieces": len(start.labels.pieces),
         "steps": trainer.state.global_step,
         "dev": metrics,
-        "curve": [row for row in history if "eval_word_error_rate" in row],
+        "curve": list({row["step"]: row for row in history if "eval_word_error_rate" in row}.values()),
         "losses": [{name: row[name] for name in ("step", "loss", "ctc", "pull")} for row in history if "ctc" in row],
     }
 

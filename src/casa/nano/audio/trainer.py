@@ -70,10 +70,17 @@ class AudioTrainer(Trainer):
         dev: clips of held-out voices and sentences.
         labels: the classes.
         args: transformers' arguments and the tower's own.
+        deadline: when to save and end, on the clock of `time.monotonic`.
     """
 
     def __init__(
-        self, task: AudioTask, clips: StateClips, dev: StateClips, labels: Labels, args: AudioTrainingArguments
+        self,
+        task: AudioTask,
+        clips: StateClips,
+        dev: StateClips,
+        labels: Labels,
+        args: AudioTrainingArguments,
+        deadline: float = math.inf,
     ) -> None:
         self.task, self.dev, self.labels = task, dev, labels
         epochs = math.ceil(args.num_train_epochs)
@@ -85,7 +92,7 @@ class AudioTrainer(Trainer):
             args=args,
             train_dataset=clips,
             eval_dataset=dev,
-            callbacks=[_StopOnNonFinite(), _StopInTime(args.minutes)],
+            callbacks=[_StopOnNonFinite(), _StopInTime(deadline)],
         )
 
     def run(self) -> bool:
@@ -164,11 +171,11 @@ class _StopOnNonFinite(TrainerCallback):
 
 
 class _StopInTime(TrainerCallback):
-    """Saves and ends a training after so many minutes; None never does."""
+    """Saves and ends a training at a deadline."""
 
-    def __init__(self, minutes: float | None) -> None:
-        self._end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if time.monotonic() > self._end:
+        if time.monotonic() > self._deadline:
             control.should_save = control.should_training_stop = True
