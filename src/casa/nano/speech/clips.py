@@ -227,14 +227,31 @@ def read_clips(folder: Path) -> Iterator[tuple[Clip, Audio]]:
     Raises:
         DataError: the folder holds no clips.
     """
+    for index in shards(folder):
+        yield from zip(read_index(index), read_audio(index), strict=True)
+
+
+def shards(folder: Path) -> list[Path]:
+    """The index files of a folder's complete shards, in order.
+
+    Raises:
+        DataError: the folder holds no clips.
+    """
     indices = sorted(folder.glob("clips-*.jsonl"))
     if not indices:
         raise DataError(f"no clips in {folder}")
-    for index in indices:
-        audio, _ = _soundfile().read(index.with_suffix(".flac"), dtype="float32")
-        for line in index.read_text(encoding="utf-8").splitlines():
-            clip = Clip(**json.loads(line))
-            yield clip, audio[clip.start : clip.start + clip.samples]
+    return indices
+
+
+def read_index(index: Path) -> list[Clip]:
+    """The clips of one shard, without their samples."""
+    return [Clip(**json.loads(line)) for line in index.read_text(encoding="utf-8").splitlines()]
+
+
+def read_audio(index: Path) -> list[Audio]:
+    """The samples of one shard's clips, within [-1, 1] at `effects.SAMPLE_RATE`."""
+    audio, _ = _soundfile().read(index.with_suffix(".flac"), dtype="float32")
+    return [audio[clip.start : clip.start + clip.samples] for clip in read_index(index)]
 
 
 def _soundfile() -> Any:

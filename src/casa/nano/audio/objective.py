@@ -1,0 +1,86 @@
+"""What the tower learns: its vectors are the embeddings of the pieces that are heard, and a blank vector elsewhere."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import ctc_loss
+
+from casa.nano.audio.head import present
+from casa.nano.audio.labels import BLANK
+
+
+class Loss(NamedTuple):
+    """Loss and its parts, scalars.
+
+    Attributes:
+        total: what is minimized.
+        ctc: connectionist temporal classification, nats a label.
+        pull: squared distance from the expected embedding over the embeddings' mean squared norm, mean over vectors.
+    """
+
+    total: Tensor
+    ctc: Tensor
+    pull: Tensor
+
+
+class PieceObjective(nn.Module):
+    """CTC over pieces whose logits are -s |x - E(v)|^2, and a pull of x towards the expected embedding.
+
+    CTC alone leaves |x| free: |x|^2 is the same for all pieces and cancels in the softmax. The pull fixes it.
+
+    Args:
+        embeddings: E, the language model's embeddings of the pieces, (pieces, width); frozen.
+        blank: where the blank vector starts, (width,); trained.
+        pull_weight: of the pull.
+    """
+
+    embeddings: Tensor
+
+    def __init__(self, embeddings: Tensor, blank: Tensor, pull_weight: float) -> None:
+        super().__init__()
+        self.register_buffer("embeddings", embeddings, persistent=False)
+        self.blank = nn.Parameter(blank.clone())
+        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.pull_weight = pull_weight
+
+    def classes(self) -> Tensor:
+        """Vectors of all classes, the blank's first: (1 + pieces, width)."""
+        return torch.cat([self.blank[None], self.embeddings])
+
+    def logits(self, vectors: Tensor) -> Tensor:
+        """-s |x - E(v)|^2 but for -s |x|^2, which is the same for all classes: (..., 1 + pieces), float32."""
+        classes = self.classes()
+        distances = 2 * (vectors @ classes.T).float() - classes.square().sum(dim=1)
+        return self.log_scale.exp() * distances
+
+    def forward(self, vectors: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Loss:
+        """The loss of a batch.
+
+        Args:
+            vectors: the tower's, (batch, time, width).
+            lengths: vectors of each clip, (batch,).
+            targets: classes, padded, (batch, labels).
+            target_lengths: labels of each clip, (batch,).
+        """
+        log_probabilities = self.logits(vectors).log_softmax(dim=2)
+        # a clip with more labels than vectors has no alignment: it teaches nothing instead of an infinite loss
+        losses = ctc_loss(
+            log_probabilities.transpose(0, 1),
+            targets,
+            lengths,
+            target_lengths,
+            blank=BLANK,
+            reduction="none",
+            zero_infinity=True,
+        )
+        ctc = losses.sum() / target_lengths.sum()
+        with torch.no_grad():
+            classes = self.classes()
+            expected = log_probabilities.exp().to(vectors.dtype) @ classes.to(vectors.dtype)
+            norm = self.embeddings.square().sum(dim=1).mean()
+        distances = (vectors.float() - expected.float()).square().sum(dim=2)
+        pull = distances[present(lengths, vectors.shape[1])].mean() / norm
+        return Loss(ctc + self.pull_weight * pull, ctc, pull)

@@ -1,0 +1,66 @@
+"""Reading the tower's vectors as text, and how much of it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from casa.errors import MissingDependencyError
+from casa.nano.audio.labels import BLANK, Labels
+
+
+def greedy(vectors: Tensor, lengths: Tensor, classes: Tensor, labels: Labels) -> list[str]:
+    """The nearest class of every vector, repetitions once and blanks left out, as text.
+
+    Args:
+        vectors: (batch, time, width).
+        lengths: vectors of each clip, (batch,).
+        classes: vectors of all classes, the blank's first: (1 + pieces, width).
+        labels: the pieces.
+    """
+    scores = 2 * vectors.float() @ classes.T - classes.square().sum(dim=1)
+    texts = []
+    for row, length in zip(scores.argmax(dim=2).cpu(), lengths.tolist(), strict=True):
+        heard = torch.unique_consecutive(row[:length]).tolist()
+        texts.append(labels.decode([label for label in heard if label != BLANK]))
+    return texts
+
+
+def error_rates(kinds: Sequence[str], references: Sequence[str], hypotheses: Sequence[str]) -> dict[str, float]:
+    """Word error rate of the sentences and letter error rate of the spelled words, as far as there are any.
+
+    Letters of a spelled word are written as words, so that both rates count words.
+
+    Args:
+        kinds: of the clips, see `casa.nano.speech.clips.Clip`.
+        references: their transcripts.
+        hypotheses: what was read.
+
+    Raises:
+        MissingDependencyError: jiwer is not installed.
+    """
+    rows = list(zip(kinds, references, hypotheses, strict=True))
+    rates = {}
+    for name, chosen in (
+        ("word_error_rate", [row for row in rows if row[0] != "spelled"]),
+        ("letter_error_rate", [row for row in rows if row[0] == "spelled"]),
+    ):
+        if chosen:
+            rates[name] = float(jiwer().wer([row[1] for row in chosen], [row[2] for row in chosen]))
+    return rates
+
+
+def jiwer() -> Any:
+    """The module that counts errors.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        import jiwer as module
+    except ImportError as error:
+        raise MissingDependencyError("error rates need jiwer. Install it with\n    pip install jiwer") from error
+    return module

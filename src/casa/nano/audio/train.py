@@ -1,0 +1,143 @@
+"""`python -m casa.nano.audio.train RECIPE --clips FOLDER [--field value]`: trains the end of casa-nano's audio tower.
+
+FOLDER holds the folders `train` and `dev` of clips. States that are not cached yet are cached first. Interrupt it (even with
+`kill -9`) and give the same command again: on the same machine it ends with the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from casa.errors import CasaError
+from casa.hashing import sha256_of
+from casa.nano.audio.arguments import AudioRecipe, AudioTrainingArguments
+from casa.nano.audio.whisper import TINY_EN
+from casa.nano.speech.clips import SETTINGS
+from casa.provenance import provenance
+from casa.training.run_folder import write_claim
+from casa.training.yaml_fields import parse_recipe
+
+SUMMARY_FILE = "summary.json"
+_TRAINING = (
+    "learning_rate",
+    "projection_learning_rate",
+    "weight_decay",
+    "warmup_steps",
+    "num_train_epochs",
+    "max_steps",
+)
+_SHAPE = ("per_device_train_batch_size", "gradient_accumulation_steps", "seed")
+
+
+def run(path: Path, overrides: list[str], shape: dict[str, int] = TINY_EN) -> dict[str, Any] | None:
+    """Trains by a recipe; resumes if a checkpoint is there.
+
+    Args:
+        path: the recipe.
+        overrides: command-line words, `--field value`.
+        shape: of the encoder.
+
+    Returns:
+        A summary; that of the finished run if the same recipe was run before; None if the training ended early by `minutes`.
+
+    Raises:
+        CasaError: recipe or data are malformed, or the folder belongs to another run.
+    """
+    begun = time.monotonic()
+    recipe, training = parse_recipe(path, overrides, (AudioRecipe, AudioTrainingArguments))
+    output = Path(str(training.output_dir))
+    write_claim(output, _claim(recipe, training))
+    if (finished := output / SUMMARY_FILE).is_file():
+        earlier: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
+        return earlier
+    deadline = math.inf if training.minutes is None else begun + 60 * training.minutes
+    summary = _trained(recipe, training, output, shape, deadline)
+    if summary is not None:
+        finished.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def _claim(recipe: AudioRecipe, training: AudioTrainingArguments) -> dict[str, Any]:
+    """What a run is made of."""
+    clips = {split: Path(recipe.clips) / split / SETTINGS for split in ("train", "dev")}
+    if lacking := [str(file) for file in (*clips.values(), Path(recipe.start)) if not file.is_file()]:
+        raise CasaError(f"missing: {', '.join(lacking)}; see the audio rows of recipes/GPU.md")
+    fields = {name: value for name, value in asdict(recipe).items() if name not in ("clips", "start")}
+    return {
+        "recipe": fields,
+        "training": {name: getattr(training, name) for name in (*_TRAINING, *_SHAPE)},
+        "clips": {split: json.loads(file.read_text(encoding="utf-8")) for split, file in clips.items()},
+        "start": sha256_of(Path(recipe.start)),
+    }
+
+
+def _trained(
+    recipe: AudioRecipe, training: AudioTrainingArguments, output: Path, shape: dict[str, int], deadline: float
+) -> dict[str, Any] | None:
+    import torch
+    from transformers import set_seed
+
+    from casa.nano.audio.batches import StateClips
+    from casa.nano.audio.features import cache_states
+    from casa.nano.audio.head import UpperEncoder, load_encoder, save_tower
+    from casa.nano.audio.objective import PieceObjective
+    from casa.nano.audio.read import jiwer
+    from casa.nano.audio.start import read_start
+    from casa.nano.audio.trainer import AudioTask, AudioTrainer
+
+    jiwer()  # if it is missing, that is told now, not at the first evaluation
+    start = read_start(Path(recipe.start))
+    folders = {split: Path(recipe.clips) / split for split in ("train", "dev")}
+    states = {
+        split: cache_states(folder, Path(recipe.start), recipe.layers, training.device, shape=shape)
+        for split, folder in folders.items()
+    }
+    clips = StateClips(folders["train"], states["train"], start.labels)
+    dev = StateClips(folders["dev"], states["dev"], start.labels, recipe.dev_limit)
+    set_seed(training.seed)
+    upper = UpperEncoder(shape, recipe.layers, start.embeddings.shape[1])
+    load_encoder(upper, start.encoder)
+    with torch.no_grad():  # nearly all vectors are blanks, so training starts there
+        upper.proj.bias.copy_(start.blank)
+    task = AudioTask(upper, PieceObjective(start.embeddings, start.blank, recipe.pull_weight), recipe.noise)
+    trainer = AudioTrainer(task, clips, dev, start.labels, training, deadline)
+    if not trainer.run():
+        return None
+    metrics = trainer.evaluate()
+    save_tower(output, upper, task.objective.blank)
+    history = trainer.state.log_history
+    return {
+        **provenance(training.device, training.seed),
+        "recipe": asdict(recipe),
+        "clips": {"train": len(clips), "dev": len(dev), "hours": sum(c.seconds for c in clips.clips) / 3600},
+        "pieces": len(start.labels.pieces),
+        "steps": trainer.state.global_step,
+        "dev": metrics,
+        "curve": list({row["step"]: row for row in history if "eval_word_error_rate" in row}.values()),
+        "losses": [{name: row[name] for name in ("step", "loss", "ctc", "pull")} for row in history if "ctc" in row],
+    }
+
+
+def main() -> None:
+    """Entry; see `--help`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    options, overrides = parser.parse_known_args()
+    summary = run(options.recipe, overrides)
+    console = Console()
+    if summary is None:
+        console.print("not finished: the same command goes on")
+    else:
+        console.print_json(data=summary["dev"])
+
+
+if __name__ == "__main__":
+    main()
