@@ -149,6 +149,9 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for name, (file, draw) in FIGURES.items():
+        if not (options.results / file).is_file():
+            print(f"no {name}: {options.results / file} has not been measured")
+            continue
         result = json.loads((options.results / file).read_text(encoding="utf-8"))
         path = options.out / f"{name}.png"
         draw(result).savefig(path, dpi=110, metadata={"Software": None})
