@@ -157,7 +157,9 @@ def test_a_malformed_recipe_is_refused(tmp_path, content):
 
 
 def test_every_shipped_recipe_can_be_read():
-    for path in NANO.parent.glob("*.yaml"):
+    for path in set(NANO.parent.glob("*.yaml")) - set(
+        NANO.parent.glob("nano_*.yaml")
+    ):  # towers have recipes of their own
         recipe, config, training = read_recipe(path, [])
         assert recipe.base_model and config.gate == "log" and training.output_dir
 
