@@ -10,6 +10,7 @@ from casa.data.reading import SEED_DATA, Example, Split, Template, jailbreak_tem
 
 HARMFUL = ("malicious", "jailbroken")
 HARMLESS = ("benign", "lookalike", "framed_benign")
+CONTRASTS = (("malicious", "benign"), ("malicious", "lookalike"), ("jailbroken", "framed_benign"))
 
 
 def held_out_queries(

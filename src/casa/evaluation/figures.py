@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from casa.data.held_out import CONTRASTS
 from casa.evaluation.tables import KIND_NAMES
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ COLOURS = {
     "lookalike": "#67a9cf",
     "framed_benign": "#5aae61",
 }
-CONTRASTS = (("malicious", "benign"), ("malicious", "lookalike"), ("jailbroken", "framed_benign"))
 
 
 def _figure(columns: int = 1, width: float = 5.0) -> tuple[Figure, list[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from casa.baselines.pretrained import Undefended
-from casa.data.held_out import HARMFUL, HARMLESS
+from casa.data.held_out import CONTRASTS, HARMFUL, HARMLESS
 from casa.data.reading import Example
 from casa.evaluation.answers import as_conversations, casa_answers, forced_answers, undefended_answers
 from casa.evaluation.metrics import Rate, agreement, auroc_with_interval
@@ -76,7 +76,6 @@ def _scores(lengths: Sequence[int], verdicts: Sequence[Verdict]) -> dict[str, li
 
 def _separation(verdicts: dict[str, list[Verdict]]) -> dict[str, Any]:
     """AUROC of p_unsafe and of v_s alone, for three contrasts."""
-    contrasts = (("malicious", "benign"), ("malicious", "lookalike"), ("jailbroken", "framed_benign"))
     return {
         f"{harmful} against {harmless}": {
             name: asdict(
@@ -87,7 +86,7 @@ def _separation(verdicts: dict[str, list[Verdict]]) -> dict[str, Any]:
             )
             for name, attribute in (("p_unsafe", "p_unsafe"), ("v_s", "risk"))
         }
-        for harmful, harmless in contrasts
+        for harmful, harmless in CONTRASTS
     }
 
 

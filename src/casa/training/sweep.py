@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from casa.data.held_out import held_out_queries
+from casa.data.held_out import CONTRASTS, held_out_queries
 from casa.data.reading import SEED_DATA, Example, jailbreak_templates, neutral_wrappers, read_examples
 from casa.method.config import SAFETY_PROMPT, CasaConfig
 from casa.model.attach import fresh_attention, query_hidden_state
@@ -87,8 +87,8 @@ def pool_of(sources: Sequence[str], size: int, seed: int) -> list[Example]:
     """Training queries, half of each class, drawn at random; 40 % of them inside framings, both classes alike."""
     train = [e for e in read_examples(sources) if e.split == "train"]
     rng = random.Random(seed)
-    drawn = [e for label in (True, False) for e in rng.sample([e for e in train if e.malicious == label], size // 2)]
-    return wrap(drawn, jailbreak_templates("train"), neutral_wrappers("train"), 0.3, 0.1, seed)
+    halves = [e for label in (True, False) for e in rng.sample([e for e in train if e.malicious == label], size // 2)]
+    return wrap(halves, jailbreak_templates("train"), neutral_wrappers("train"), 0.3, 0.1, seed)
 
 
 def drawn(axis: str, value: Any, pool: Sequence[Example], seed: int) -> list[int]:
@@ -148,7 +148,7 @@ def dev_figures(decision: Decision, dev: dict[str, CachedStates]) -> dict[str, f
         gated, risk = decision(states)
         p[kind], v[kind] = gated.softmax(-1)[:, 1].tolist(), risk.risk.tolist()
     figures = {f"flagged {kind}": float(np.mean([x >= decision.config.threshold for x in p[kind]])) for kind in p}
-    for harmful, harmless in (("malicious", "benign"), ("malicious", "lookalike"), ("jailbroken", "framed_benign")):
+    for harmful, harmless in CONTRASTS:
         for name, scores in (("p_unsafe", p), ("v_s", v)):
             figures[f"auroc {name} {harmful}/{harmless}"] = area_under_roc(scores[harmful], scores[harmless])
     return figures
