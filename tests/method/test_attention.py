@@ -112,3 +112,19 @@ def test_it_computes_in_float32_whatever_the_type_of_the_hidden_states():
     hidden = torch.randn(1, 5, 8).bfloat16()
     assert module.scores(hidden).dtype == torch.float32
     assert torch.equal(module.scores(hidden), module.scores(hidden.float()))
+
+
+def test_a_fresh_start_keeps_the_query_and_is_a_function_of_the_seed():
+    torch.manual_seed(0)
+    module = SafetyAttention(8, 2, 4)
+    start = {name: value.clone() for name, value in module.state_dict().items()}
+    module.set_query(torch.randn(8))
+    query = module.query_embedding.clone()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(1.0)
+    torch.manual_seed(0)
+    module.reset_parameters()
+    assert torch.equal(module.query_embedding, query)
+    for name, parameter in module.named_parameters():
+        assert torch.equal(parameter, start[name]), name

@@ -52,6 +52,16 @@ def test_ignored_positions_do_not_count():
     assert short.response.isfinite()
 
 
+def test_an_example_without_a_response_leaves_the_others_mean_alone():
+    gated, risk = torch.zeros(2, 2), risk_of(0.5, 0.5)
+    logits, ids = torch.zeros(2, 1, 5), torch.tensor([[2], [IGNORED]])
+    both = conditional_loss(gated, torch.tensor([False, True]), logits, ids, risk)
+    assert both.response.item() == pytest.approx(math.log(5), rel=1e-5)
+    none = conditional_loss(gated, torch.tensor([False, True]), logits[:, :0], ids[:, :0], risk)
+    assert none.response.item() == 0.0
+    assert none.total.item() == pytest.approx(none.verdict.item() + none.risk.item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("gate", ["log", "scale"])
 def test_the_gate_trains_the_attention_and_through_the_logits_the_model(gate):
     """A linear map stands for the model: H reaches the loss through the logits only."""

@@ -86,6 +86,25 @@ def test_a_cut_answer_has_no_end_of_turn(tiny_casa):
     assert len(ConditionalDataset(cut, tiny_casa.chat, 2).items[1].response_ids) == 2
 
 
+def test_examples_without_an_answer_train_the_verdict_alone(tiny_casa):
+    """Their loss is the verdict's and v_s's of the same prompts with answers, and no token follows the prompt."""
+    bare = [replace(e, answer=None) for e in EXAMPLES[1:]]
+    with_answers, without = (ConditionalDataset(found, tiny_casa.chat, 32) for found in (EXAMPLES[1:], bare))
+    collate, task = ConditionalCollator(tiny_casa.chat), ConditionalTask(tiny_casa)
+    batch = collate([without[0], without[1]])
+    assert batch["inputs"]["input_ids"].shape == batch["prompt_mask"].shape
+    with torch.no_grad():
+        alone, full = task(**batch), task(**collate([with_answers[0], with_answers[1]]))
+    assert alone["response"].item() == 0.0
+    for part in ("verdict", "risk"):
+        assert alone[part].item() == pytest.approx(full[part].item(), abs=1e-5)
+
+
+def test_examples_of_like_cost_come_together(tiny_casa):
+    items = ConditionalDataset([*EXAMPLES, replace(EXAMPLES[1], answer=None)], tiny_casa.chat, 32).items
+    assert sorted(items, key=lambda item: item.rank)[0] is items[3]
+
+
 def test_long_prompts_are_left_out(tiny_casa):
     assert fitting(EXAMPLES, tiny_casa.chat, 26) == [EXAMPLES[0], EXAMPLES[2]]
 

@@ -6,7 +6,13 @@ import pytest
 from casa.data.held_out import in_framings
 from casa.data.reading import Example, Template
 from casa.errors import DataError
-from casa.training.mix import after_small_talk, with_agreeing_openings, with_refusals, wrap
+from casa.training.mix import (
+    after_small_talk,
+    apart_by_answer,
+    with_agreeing_openings,
+    with_refusals,
+    wrap,
+)
 
 JAILBREAKS = [Template(f"j{i}", "role", "train", f"J{i} {{query}}") for i in range(3)]
 NEUTRAL = [Template("n", "neutral", "train", "N {query}")]
@@ -79,3 +85,17 @@ def test_every_framing_is_a_different_one():
     framed = in_framings(EXAMPLES[:5], JAILBREAKS, 2, seed=0)
     assert len(framed) == 10
     assert len({e.id for e in framed}) == 10
+
+
+def test_a_share_of_the_answers_is_taught_and_the_choice_is_stable():
+    answered, verdict_only = apart_by_answer(EXAMPLES, 0.25, 0)
+    assert len(answered) / len(EXAMPLES) == pytest.approx(0.25, abs=0.05)
+    assert len(answered) + len(verdict_only) == len(EXAMPLES)
+    assert set(answered) < set(EXAMPLES) and all(e.answer is None for e in verdict_only)
+    assert apart_by_answer(EXAMPLES[::-1], 0.25, 0)[0] == answered[::-1]
+    assert apart_by_answer(EXAMPLES, 1.0, 0) == (EXAMPLES, [])
+
+
+def test_a_refusal_after_a_given_beginning_is_always_taught():
+    given = replace(EXAMPLES[0], answer="No.", given="Sure, here")
+    assert apart_by_answer([given], 0.0, 0) == ([given], [])

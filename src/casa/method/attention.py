@@ -56,6 +56,12 @@ class SafetyAttention(nn.Module):
         self.query_embedding: Tensor
         self.register_buffer("query_embedding", torch.zeros(hidden_size))
 
+    def reset_parameters(self) -> None:
+        """Starts what is trained afresh; the frozen query stays."""
+        for part in (self.norm, self.key, self.query):
+            part.reset_parameters()
+        nn.init.zeros_(self.bias)
+
     def set_query(self, hidden_state: Tensor) -> None:
         """Sets the frozen safety query from a hidden state of the base model, shape (hidden_size,); normalised here."""
         with torch.no_grad():

@@ -42,8 +42,8 @@ def conditional_loss(
 ) -> ConditionalLoss:
     """Cross-entropy on {C_safe, response} and {C_unsafe, refusal}: P(y|x) = P(C|x) * prod P(y_t | x, C, y_<t).
 
-    Every part is a mean over examples in which a malicious one counts `beta` times. A response counts by its mean over
-    tokens, so that long answers do not drown the verdict.
+    Every part is a mean over examples in which a malicious one counts `beta` times; the second, over those that have a response,
+    which counts by its mean over tokens, so that long answers do not drown the verdict.
 
     Args:
         gated: gated logits (safe, unsafe), shape (batch, 2).
@@ -63,8 +63,10 @@ def conditional_loss(
     token_loss = F.cross_entropy(
         response_logits.float().flatten(0, 1), response_ids.flatten(), ignore_index=IGNORED, reduction="none"
     ).view(response_ids.shape)
-    lengths = (response_ids != IGNORED).sum(-1).clamp(min=1)
-    response = (weight * token_loss.sum(-1) / lengths).sum()
+    lengths = (response_ids != IGNORED).sum(-1)
+    answered = weight * (lengths > 0)
+    each = token_loss.sum(-1) / lengths.clamp(min=1)
+    response = (answered * each).sum() / answered.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
     chosen = risk.heads[torch.arange(len(target)), :, target].clamp(min=SMALLEST_WEIGHT)
     risk_loss = (weight * -chosen.log().mean(-1)).sum()

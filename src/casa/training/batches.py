@@ -24,7 +24,7 @@ class Sequenced:
     Attributes:
         inputs: the prompt's tensors, batch size 1.
         given_ids: ids of a given beginning of the answer, which is not trained.
-        response_ids: ids of the answer, end-of-turn included unless it was cut.
+        response_ids: ids of the answer, end-of-turn included unless it was cut; none where the verdict alone is trained.
         malicious: the label.
     """
 
@@ -37,6 +37,11 @@ class Sequenced:
     def length(self) -> int:
         """Tokens of prompt, safety token, given beginning and response."""
         return self.inputs["input_ids"].shape[1] + 1 + len(self.given_ids) + len(self.response_ids)
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Where it stands when examples of like cost are put together: without a response first, then by length."""
+        return bool(self.response_ids), self.length
 
 
 def fitting(examples: Sequence[Example], chat: ChatFormat, max_prompt_tokens: int) -> list[Example]:
@@ -53,7 +58,7 @@ class ConditionalDataset(Dataset[Sequenced]):
     """Tokenized examples.
 
     Args:
-        examples: each with an answer.
+        examples: those without an answer teach the verdict alone.
         chat: the model's chat format.
         max_response_tokens: answers are cut there; a cut one has no end-of-turn.
     """
@@ -62,11 +67,11 @@ class ConditionalDataset(Dataset[Sequenced]):
         end = chat.end_of_turn_id()
         self.items: list[Sequenced] = []
         for example in examples:
-            assert example.answer is not None, f"{example.id} has no answer"
-            ended = [end] if example.complete else []
-            given = chat.text_ids(example.given) if example.given else []
-            answer = f" {example.answer}" if given else example.answer
-            response = [*chat.text_ids(answer), *ended][:max_response_tokens]
+            given, response = [], []
+            if example.answer is not None:
+                given = chat.text_ids(example.given) if example.given else []
+                answer = f" {example.answer}" if given else example.answer
+                response = [*chat.text_ids(answer), *([end] if example.complete else [])][:max_response_tokens]
             self.items.append(Sequenced(prompt_inputs(example, chat), given, response, example.malicious))
 
     def __len__(self) -> int:
@@ -77,28 +82,28 @@ class ConditionalDataset(Dataset[Sequenced]):
 
 
 class BalancedBatches(Sampler[list[int]]):
-    """Batches that hold both classes in equal number and examples of like length, over all epochs at once.
+    """Batches that hold both classes in equal number and examples of like cost, over all epochs at once.
 
     The smaller class is repeated. The order depends on the seed alone, so a run that resumes by skipping batches sees what
     an uninterrupted one would have seen.
 
     Args:
         labels: True for malicious, one an example.
-        lengths: of the examples.
+        ranks: of the examples, by which neighbours in a batch are found.
         batch_size: even.
         epochs: passes over the larger class.
         seed: of the order.
     """
 
-    _BUCKET = 16  # batches that are sorted by length together
+    _BUCKET = 16  # batches that are sorted together
 
-    def __init__(self, labels: Sequence[bool], lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -> None:
+    def __init__(self, labels: Sequence[bool], ranks: Sequence[Any], batch_size: int, epochs: int, seed: int) -> None:
         if batch_size % 2:
             raise ValueError(f"batch size must be even to balance the classes, not {batch_size}")
         self._classes = [[i for i, label in enumerate(labels) if label == value] for value in (False, True)]
         if not all(self._classes):
             raise ValueError("training needs both benign and malicious examples")
-        self._lengths, self._half, self._epochs, self._seed = lengths, batch_size // 2, epochs, seed
+        self._ranks, self._half, self._epochs, self._seed = ranks, batch_size // 2, epochs, seed
 
     def __len__(self) -> int:
         return self._epochs * self._batches_an_epoch
@@ -118,7 +123,7 @@ class BalancedBatches(Sampler[list[int]]):
         return batches
 
     def _halves(self, members: list[int], rng: random.Random) -> list[list[int]]:
-        """Half-batches of one class, sorted by length within buckets, so that the two classes' halves match."""
+        """Half-batches of one class, sorted by rank within buckets, so that the two classes' halves match."""
         wanted = self._batches_an_epoch * self._half
         order: list[int] = []
         while len(order) < wanted:
@@ -127,7 +132,7 @@ class BalancedBatches(Sampler[list[int]]):
         bucket = self._BUCKET * self._half
         halves = []
         for start in range(0, wanted, bucket):
-            part = sorted(order[start : start + bucket], key=lambda i: self._lengths[i])
+            part = sorted(order[start : start + bucket], key=lambda i: self._ranks[i])
             halves += [part[i : i + self._half] for i in range(0, len(part), self._half)]
         return halves
 
@@ -153,14 +158,14 @@ class ConditionalCollator:
         """
         prompts = collate_prompts([item.inputs for item in items], self._pad)
         malicious = torch.tensor([item.malicious for item in items])
-        answers = [torch.tensor(item.given_ids + item.response_ids) for item in items]
+        answers = [torch.tensor(item.given_ids + item.response_ids, dtype=torch.long) for item in items]
         answer = pad_sequence(answers, batch_first=True, padding_value=IGNORED)
         longest = answer.shape[1]
         given = torch.arange(longest) < torch.tensor([len(item.given_ids) for item in items])[:, None]
         token = torch.where(malicious, self._tokens.unsafe, self._tokens.safe)[:, None]
         present = answer != IGNORED
-        tail = torch.cat([token, answer.masked_fill(~present, self._pad)[:, :-1]], dim=1)
-        tail_mask = torch.cat([torch.ones_like(token), present.long()[:, :-1]], dim=1)
+        tail = torch.cat([token, answer.masked_fill(~present, self._pad)[:, :-1]], dim=1)[:, :longest]
+        tail_mask = torch.cat([torch.ones_like(token), present.long()[:, :-1]], dim=1)[:, :longest]
         prompt_mask = prompts["attention_mask"]
         per_token = {
             name: torch.nn.functional.pad(tensor, (0, longest)) for name, tensor in prompts.items() if name in PER_TOKEN

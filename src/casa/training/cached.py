@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -142,7 +143,7 @@ def fit(
     optimizer = torch.optim.AdamW(groups)
     steps = epochs * math.ceil(len(states.hidden) / batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    batches = _shuffled(len(states.hidden), batch_size, epochs, seed)
+    batches = _shuffled([len(row) for row in states.hidden], batch_size, epochs, seed)
     for indices in track(batches, "the decision alone", total=steps, console=Console(stderr=True)):
         optimizer.zero_grad()
         decision.loss(states.subset(indices)).backward()
@@ -151,10 +152,15 @@ def fit(
         schedule.step()
 
 
-def _shuffled(n: int, batch_size: int, epochs: int, seed: int) -> Iterator[list[int]]:
-    generator = torch.Generator().manual_seed(seed)
+def _shuffled(lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -> Iterator[list[int]]:
+    """Batches in random order; those of eight are sorted by length together, so that little is padding."""
+    rng = random.Random(seed)
     for _ in range(epochs):
-        yield from (part.tolist() for part in torch.randperm(n, generator=generator).split(batch_size))
+        order = rng.sample(range(len(lengths)), len(lengths))
+        span = 8 * batch_size
+        parts = [sorted(order[i : i + span], key=lambda i: lengths[i]) for i in range(0, len(order), span)]
+        batches = [part[i : i + batch_size] for part in parts for i in range(0, len(part), batch_size)]
+        yield from rng.sample(batches, len(batches))
 
 
 def _padded(hidden: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -107,3 +107,20 @@ def with_refusals(examples: Sequence[Example], seed: int, variety: int | None = 
         replace(e, answer=rng.choice(chosen)) if e.malicious and (e.answer is None or e.answer not in keep) else e
         for e in examples
     ]
+
+
+def apart_by_answer(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """A share of the examples with their answers, and the others without, which teach the verdict alone.
+
+    Args:
+        examples: both classes.
+        share: of those whose answer is taught, in [0, 1]; a refusal after a given beginning always is.
+        seed: of the random choice.
+    """
+    answered, verdict_only = [], []
+    for example in examples:
+        if example.given or random.Random(f"{seed} answer {example.id}").random() < share:
+            answered.append(example)
+        else:
+            verdict_only.append(replace(example, answer=None))
+    return answered, verdict_only

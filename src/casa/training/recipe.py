@@ -19,7 +19,13 @@ from casa.data.reading import (
     read_examples,
 )
 from casa.provenance import provenance
-from casa.training.mix import after_small_talk, with_agreeing_openings, with_refusals, wrap
+from casa.training.mix import (
+    after_small_talk,
+    apart_by_answer,
+    with_agreeing_openings,
+    with_refusals,
+    wrap,
+)
 from casa.training.run_folder import claim_folder
 from casa.training.yaml_fields import parse_recipe
 
@@ -46,6 +52,8 @@ class Recipe:
         small_talk_share: share of either class that follows one or two harmless exchanges, in [0, 1].
         prefill_share: share of the refusals that follow the beginning of an agreeing answer, in [0, 1].
         benign_answers: "base" has the undefended model answer benign queries itself (keeps its utility), "data" takes the data's.
+        response_share: share of the examples whose answer is taught too, in (0, 1]; the verdict is taught on all. Answers cost a
+            third of a step or more, and are learned long before the verdict.
         refusal_variety: how many different refusals are taught; None for all in the data.
         max_train_examples: at most so many examples, drawn at random; None for all.
         max_prompt_tokens: examples with a longer prompt are left out (and counted).
@@ -53,8 +61,10 @@ class Recipe:
         lora_r: rank of the LoRA adapters.
         lora_alpha: their scale is lora_alpha / lora_r.
         lora_dropout: dropout on their input, in [0, 1).
-        attention_epochs: epochs of safety attention alone, at the end, on cached hidden states of the trained model (minutes).
+        attention_epochs: epochs of safety attention alone, at the end and from a fresh start, on cached hidden states of the
+            trained model (minutes); what trained beside LoRA has followed states that moved. 0 leaves it at that.
         attention_examples: on so many of the training examples, drawn at random.
+        attention_fit_learning_rate: its learning rate then.
         dev_limit: examples of each kind in the evaluations while training.
     """
 
@@ -68,6 +78,7 @@ class Recipe:
     small_talk_share: float = 0.1
     prefill_share: float = 0.15
     benign_answers: Literal["base", "data"] = "base"
+    response_share: float = 1.0
     refusal_variety: int | None = None
     max_train_examples: int | None = None
     max_prompt_tokens: int = 512
@@ -75,8 +86,9 @@ class Recipe:
     lora_r: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.0
-    attention_epochs: int = 10
+    attention_epochs: int = 30
     attention_examples: int = 2000
+    attention_fit_learning_rate: float = 1e-3
     dev_limit: int = 64
 
 
@@ -144,7 +156,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     processor, base = load_processor(recipe.base_model), load_base(recipe.base_model, _dtype(recipe.dtype))
     chat = ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
     short = fitting(examples, chat, recipe.max_prompt_tokens)
-    answered = _answered(short, base, chat, recipe, output)
+    answered = _answered(short, base, chat, recipe, training.seed, output)
     set_seed(training.seed)  # the Trainer would only seed after the adapter has got its first weights
     casa = CasaModel.attach(
         base, processor, config, r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout
@@ -159,7 +171,8 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     if recipe.attention_epochs:
         drawn = random.Random(training.seed).sample(short, min(recipe.attention_examples, len(short)))
         states = cache_states(casa, drawn, 2 * training.per_device_train_batch_size)
-        rates = (training.attention_learning_rate, training.attention_weight_decay)
+        casa.safety_attention.reset_parameters()
+        rates = (recipe.attention_fit_learning_rate, training.attention_weight_decay)
         fit(Decision(casa.safety_attention, config), states, recipe.attention_epochs, *rates, seed=training.seed)
     metrics = trainer.evaluate()
     casa.save_pretrained(output)
@@ -179,12 +192,15 @@ def _dtype(name: str) -> Any:
     return name if name == "auto" else getattr(torch, name)
 
 
-def _answered(examples: list[Example], base: Any, chat: ChatFormat, recipe: Recipe, output: Path) -> list[Example]:
-    """Examples with the answers that training teaches; those that have none are left out."""
+def _answered(
+    examples: list[Example], base: Any, chat: ChatFormat, recipe: Recipe, seed: int, output: Path
+) -> list[Example]:
+    """Examples with the answers that training teaches; those that should have one and have none are left out."""
+    answered, verdict_only = apart_by_answer(examples, recipe.response_share, seed)
     if recipe.benign_answers == "data":
-        return [example for example in examples if example.answer is not None]
+        return verdict_only + [example for example in answered if example.answer is not None]
     from casa.training.distill import base_answers, with_base_answers
 
-    benign = [example for example in examples if not example.malicious]
+    benign = [example for example in answered if not example.malicious]
     answers = base_answers(base, chat, benign, recipe.max_response_tokens, 64, output / BASE_ANSWERS_FILE)
-    return with_base_answers(examples, answers, chat)
+    return verdict_only + with_base_answers(answered, answers, chat)

@@ -51,7 +51,7 @@ class CasaTrainer(Trainer):
                 parameter.data = parameter.data.float()
         self._batches = BalancedBatches(
             [item.malicious for item in dataset.items],
-            [item.length for item in dataset.items],
+            [item.rank for item in dataset.items],
             args.per_device_train_batch_size,
             math.ceil(args.num_train_epochs),
             args.seed,
