@@ -194,7 +194,9 @@ def with_tables(text: str, results: Path) -> str:
 def main() -> None:
     """Entry; run it in the repository's root."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pages", type=Path, nargs="*", default=[Path("README.md"), Path("docs/results.md")])
+    parser.add_argument(
+        "pages", type=Path, nargs="*", default=[Path("README.md"), Path("docs/results.md"), Path("docs/sweeps.md")]
+    )
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args()
     for page in options.pages:
