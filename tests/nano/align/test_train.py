@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor
 
 from casa.data.reading import read_examples
@@ -90,3 +90,20 @@ def test_rates_rise_and_fall_to_zero():
     rates = [recipe.rate(step) for step in range(101)]
     assert rates[0] < rates[5] < rates[10] <= 1 and rates[100] == 0
     assert all(later <= earlier for earlier, later in pairwise(rates[11:]))
+
+
+def test_blanks_of_trained_towers_stay_as_they_are(base, tmp_path):
+    vision, audio = tmp_path / "vision", tmp_path / "audio"
+    towers = {vision / "heads.safetensors": torch.full((32,), 0.25), audio / "tower.safetensors": torch.ones(32)}
+    for file, blank in towers.items():
+        file.parent.mkdir()
+        save_file({"blank": blank.to(torch.bfloat16)}, file)
+    named = ("--vision_run", str(vision), "--audio_run", str(audio), "--steps", "1")
+    run_align(RECIPE, overrides(base, tmp_path / "run", *named))
+    blanks = load_file(tmp_path / "run" / "blanks.safetensors")
+    assert blanks["picture"].tolist() == [0.25] * 32 and blanks["sound"].tolist() == [1.0] * 32
+
+
+def test_a_tower_that_is_not_finished_is_refused(base, tmp_path):
+    with pytest.raises(CasaError, match=r"no finished tower.*heads\.safetensors"):
+        run_align(RECIPE, overrides(base, tmp_path / "run", "--vision_run", str(tmp_path)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -33,9 +33,10 @@ class Reader(nn.Module):
         thinker: casa-nano's base model, changed in place.
         rank: of the adapter.
         space: id of " ", from whose embedding the vectors of empty cells and frames start.
+        known: such vectors of trained towers, (width,); they stay as they are.
     """
 
-    def __init__(self, thinker: Any, rank: int, space: int) -> None:
+    def __init__(self, thinker: Any, rank: int, space: int, known: Mapping[Form, Tensor]) -> None:
         super().__init__()
         from peft import LoraConfig, get_peft_model
 
@@ -43,7 +44,10 @@ class Reader(nn.Module):
         self.adapted: Any = get_peft_model(thinker, LoraConfig(r=rank, lora_alpha=rank, target_modules=projections))
         self.thinker: Any = self.adapted.get_base_model()
         self.table: Tensor = thinker.get_input_embeddings().weight.detach()
-        self.blanks: Any = nn.ParameterDict({form: self.table[space].float().clone() for form in FORMS[1:]})
+        blanks = {form: known.get(form, self.table[space]).float().clone() for form in FORMS[1:]}
+        self.blanks: Any = nn.ParameterDict(
+            {form: nn.Parameter(blank, requires_grad=form not in known) for form, blank in blanks.items()}
+        )
 
     def forward(
         self, batch: Sequence[tuple[Laid, Form]], noise: float, generator: torch.Generator

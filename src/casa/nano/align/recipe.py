@@ -12,6 +12,8 @@ class AlignRecipe:
     Attributes:
         output_dir: the run's folder.
         base_model: whose language model it is.
+        vision_run: folder of a finished vision tower, whose vector of empty cells is then read as it is; "" learns one.
+        audio_run: folder of a finished audio tower, likewise for empty frames.
         seed: of adapter, order and layouts.
         steps: in all.
         batch_size: instructions a step.
@@ -31,6 +33,8 @@ class AlignRecipe:
 
     output_dir: str = field(metadata={"help": "the run's folder"})
     base_model: str = "casa-nano"
+    vision_run: str = ""
+    audio_run: str = ""
     seed: int = 0
     steps: int = 600
     batch_size: int = 8

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
 from casa.data.reading import SEED_DATA, read_examples
+from casa.errors import CasaError
 from casa.method.config import CasaConfig
 from casa.method.tokens import add_safety_tokens
 from casa.model.families import load_base, load_processor, tokenizer_of
@@ -27,6 +28,8 @@ from casa.nano.align.examples import FORMS, Form, Laid, Layouter
 from casa.nano.align.instructions import Instructions
 from casa.nano.align.reader import Reader, measure
 from casa.nano.align.recipe import AlignRecipe
+from casa.nano.audio.head import BLANK_NAME, TOWER_FILE
+from casa.nano.vision.read import HEADS_FILE
 from casa.provenance import provenance
 from casa.training.distill import base_answers
 from casa.training.run_folder import write_checkpoint, write_claim
@@ -48,7 +51,7 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     processor, thinker = load_processor(recipe.base_model), load_base(recipe.base_model, torch.float32)
     train, dev = _instructions(recipe, processor, thinker, output)
     (space,) = tokenizer_of(processor)(" ", add_special_tokens=False).input_ids
-    reader = Reader(thinker, recipe.lora_r, space)
+    reader = Reader(thinker, recipe.lora_r, space, _known_blanks(recipe))
     training = Training(recipe, reader)
     if (checkpoint := output / CHECKPOINT_FILE).is_file():
         training.load(checkpoint)
@@ -59,6 +62,25 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     summary = {**provenance(torch.device("cpu"), recipe.seed), "recipe": asdict(recipe), **training.state}
     (output / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
+
+
+def _known_blanks(recipe: AlignRecipe) -> dict[Form, torch.Tensor]:
+    """What the trained towers put where there is nothing.
+
+    Raises:
+        CasaError: a run is not finished.
+    """
+    files: dict[Form, tuple[str, str]] = {
+        "picture": (recipe.vision_run, HEADS_FILE),
+        "sound": (recipe.audio_run, TOWER_FILE),
+    }
+    found = {}
+    for form, (folder, name) in files.items():
+        if folder:
+            if not (path := Path(folder) / name).is_file():
+                raise CasaError(f"{folder} is no finished tower: it lacks {name}")
+            found[form] = load_file(path)[BLANK_NAME]
+    return found
 
 
 def _instructions(recipe: AlignRecipe, processor: Any, thinker: Any, output: Path) -> tuple[Instructions, Instructions]:
@@ -89,7 +111,7 @@ class Training:
         lora = [p for name, p in self.weights.items() if "lora_" in name]
         groups: list[dict[str, Any]] = [
             {"params": lora, "lr": recipe.learning_rate},
-            {"params": list(reader.blanks.parameters()), "lr": recipe.blank_learning_rate},
+            {"params": [p for p in reader.blanks.parameters() if p.requires_grad], "lr": recipe.blank_learning_rate},
         ]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, recipe.rate)
