@@ -1,17 +1,6 @@
 import numpy as np
-import torch
 
-from casa.evaluation.nano_states import last_states, plane_of
-
-
-def test_states_are_those_of_the_last_prompt_position_in_the_order_of_the_texts(tiny_casa):
-    texts = ["a long text about trains and rails", "hi", "three words here"]
-    states = last_states(tiny_casa.base_model, tiny_casa.chat, texts, batch_size=2)
-    for text, state in zip(texts, states, strict=True):
-        inputs = tiny_casa.chat.prompt([{"role": "user", "content": text}]).inputs
-        with torch.no_grad():
-            hidden = tiny_casa.base_model.model(**inputs).last_hidden_state[0, -1]
-        assert np.allclose(state, hidden.numpy(), atol=1e-4)
+from casa.evaluation.nano_states import plane_of
 
 
 def test_the_plane_separates_what_lies_apart():
