@@ -32,8 +32,8 @@ def test_an_answer_is_the_models_own_and_carries_its_verdict(real_client, served
         "total_tokens": alone.usage.prompt_tokens + alone.usage.completion_tokens,
     }
     assert body["casa"]["label"] == alone.verdict.label == response.headers["x-casa-verdict"]
-    assert body["casa"]["p_unsafe"] == pytest.approx(alone.verdict.p_unsafe, abs=1e-5)
-    assert body["casa"]["risk"] == pytest.approx(alone.verdict.risk, abs=1e-5)
+    assert body["casa"]["p_unsafe"] == pytest.approx(alone.verdict.p_unsafe, abs=1e-4)
+    assert body["casa"]["risk"] == pytest.approx(alone.verdict.risk, abs=1e-4)
     assert body["casa"]["threshold"] == alone.verdict.threshold
 
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
+from casa.cache import cache_root
 from casa.hashing import sha256_of
 from casa.nano.sources import LANGUAGE_MODEL, packaged_file
 
 NANO_NAME = "casa-nano"
 BUILD = 1  # raise it when the assembled folder changes, so that caches are built anew
 MANIFEST = "casa_nano.json"
-
-
-def cache_root() -> Path:
-    """Folder for assembled models: `$CASA_CACHE`, or the user's cache folder."""
-    return Path(os.environ["CASA_CACHE"]) if os.environ.get("CASA_CACHE") else user_cache_path("casa")
 
 
 def nano_folder() -> Path:

@@ -74,7 +74,9 @@ def test_a_later_row_whose_state_is_broken_may_only_end(bad):
 
 
 @settings(deadline=None)
-@given(st.lists(FINITE, min_size=ROWS, max_size=ROWS), st.integers(0, ROWS - 1).filter(lambda i: i not in (SAFE, UNSAFE)))
+@given(
+    st.lists(FINITE, min_size=ROWS, max_size=ROWS), st.integers(0, ROWS - 1).filter(lambda i: i not in (SAFE, UNSAFE))
+)
 def test_a_given_id_is_the_only_one_left_on_a_later_row_and_moves_no_verdict(values, given):
     assert only(step(values, first=False, given=given)) == given
     assert only(step(values, given=given)) == only(step(values))

@@ -67,7 +67,9 @@ def test_a_given_beginning_is_a_list_of_ids():
     assert prefill_ids(given) == [1, 2]
 
 
-@pytest.mark.parametrize("value", ["text", 5, [1.5], [-1], [2**31], [1] * (MOST_PREFILL_IDS + 1)], ids=lambda value: str(value)[:8])
+@pytest.mark.parametrize(
+    "value", ["text", 5, [1.5], [-1], [2**31], [1] * (MOST_PREFILL_IDS + 1)], ids=lambda value: str(value)[:8]
+)
 def test_any_other_given_beginning_is_refused(value):
     with pytest.raises(ValueError, match=r"casa_prefill|at most"):
         require_harmless(params(extra_args={PREFILL: value}))

@@ -72,8 +72,8 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
 
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:
         """Logits of shape (rows, vocabulary), in place; `ctx` comes from the second runner."""
-        rows = self._rows(len(logits), logits.device) if ctx is None else self._context_rows(ctx)
-        return decide_rows(logits, *rows, self._settings)
+        first, forged, given = self._rows(len(logits), logits.device) if ctx is None else self._context_rows(ctx)
+        return decide_rows(logits, first, forged, given, self._settings)
 
     # -- first runner ----------------------------------------------------------------------------------------------
 
@@ -85,13 +85,13 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
         forged = prompt_ids is None or not set(self._settings.tokens).isdisjoint(prompt_ids)
         return Answer(output_ids, forged, prefill_ids(params))
 
-    def _rows(self, rows: int, device: torch.device) -> tuple[Tensor, ...]:
+    def _rows(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """First, forged and given of `decide_rows`; a row that is not known counts as a first one with a forged prompt."""
         answers = [self._answers.get(row, Answer([], True, [])) for row in range(rows)]
         first = torch.tensor([not answer.output_ids for answer in answers], dtype=torch.bool)
         forged = torch.tensor([answer.forged for answer in answers], dtype=torch.bool)
         given = torch.tensor([answer.given(self._settings.tokens.safe) for answer in answers])
-        return tuple(column.to(device, non_blocking=True) for column in (first, forged, given))
+        return first.to(device), forged.to(device), given.to(device)
 
     # -- second runner ---------------------------------------------------------------------------------------------
 
@@ -110,13 +110,13 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
             self._forged[slot] = torch.isin(self._requests.all_token_ids.gpu[slot, :length], safety).any()
         self._added.clear()
 
-    def _context_rows(self, ctx: Any) -> tuple[Tensor, ...]:
+    def _context_rows(self, ctx: Any) -> tuple[Tensor, Tensor, Tensor]:
         slots = ctx.expanded_idx_mapping.long()
         begins = self._requests.prompt_len.gpu[slots].long()
         at = ctx.pos - begins  # place in the prefill, if the verdict came before
-        verdicts = self._requests.all_token_ids.gpu[slots, begins.clamp(max=self._requests.all_token_ids.gpu.shape[1] - 1)]
+        verdicts = self._requests.all_token_ids.gpu[
+            slots, begins.clamp(max=self._requests.all_token_ids.gpu.shape[1] - 1)
+        ]
         follows = (at >= 0) & (at < MOST_PREFILL_IDS) & (verdicts == self._settings.tokens.safe)
-        given = torch.where(
-            follows, self._prefills[slots, at.clamp(0, MOST_PREFILL_IDS - 1)].long(), NOTHING_GIVEN
-        )
+        given = torch.where(follows, self._prefills[slots, at.clamp(0, MOST_PREFILL_IDS - 1)].long(), NOTHING_GIVEN)
         return ctx.pos + 1 == begins, self._forged[slots], given
