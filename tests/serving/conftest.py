@@ -68,7 +68,7 @@ def vllm_running(
     served_casa.save_pretrained(folder / "casa")
     export(CasaModel.from_pretrained(folder / "casa"), folder / "served")
     engine = VLLMEngine(folder / "served", **VLLM_OPTIONS)
-    running = Running(engine, start_s=900, api_key=KEY)
+    running = Running(engine, start_s=1800, api_key=KEY)
     yield running
     running.end()
 
