@@ -66,7 +66,9 @@ def vllm_running(
     served_casa.processor.save_pretrained(folder / "base")
     served_casa.base["name"] = str(folder / "base")
     served_casa.save_pretrained(folder / "casa")
-    export(CasaModel.from_pretrained(folder / "casa"), folder / "served")
+    merged = CasaModel.from_pretrained(folder / "casa")
+    merged.base_model.config.name_or_path = str(nano_folder)  # laid out as a whole Omni model, which vLLM wants
+    export(merged, folder / "served")
     engine = VLLMEngine(folder / "served", **VLLM_OPTIONS)
     running = Running(engine, start_s=1800, api_key=KEY)
     yield running

@@ -23,6 +23,7 @@ class ScriptedEngine:
     turns: list[Turn] = field(default_factory=list)
     judged: list[Any] = field(default_factory=list)
     open: int = 0
+    dead: bool = False
     go: asyncio.Event | None = None
 
     async def start(self) -> None:
@@ -30,6 +31,9 @@ class ScriptedEngine:
 
     async def stop(self) -> None:
         pass
+
+    def alive(self) -> bool:
+        return not self.dead
 
     def waiting(self) -> int:
         return 0

@@ -115,6 +115,9 @@ class Engine(Protocol):
     async def stop(self) -> None:
         """Called once, when nothing is asked any more; what still runs is cancelled."""
 
+    def alive(self) -> bool:
+        """Whether it can still answer; one that has failed for good cannot."""
+
     def waiting(self) -> int:
         """Conversations that wait for their batch."""
 

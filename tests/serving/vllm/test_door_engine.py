@@ -209,6 +209,12 @@ def test_a_safe_token_with_a_score_that_is_not_finite_is_withheld(unstarted):
         events_of(unstarted, output(unstarted, unstarted._tokens.safe, safe=math.inf), output(unstarted, 5))
 
 
+def test_an_engine_whose_process_has_ended_is_not_alive(vllm_running, unstarted):
+    assert vllm_running.engine.alive()
+    unstarted._llm = SimpleNamespace(errored=True)
+    assert not unstarted.alive()
+
+
 @pytest.mark.parametrize(
     ("outputs", "error"),
     [

@@ -64,6 +64,10 @@ class TransformersEngine:
         await asyncio.to_thread(self._running.shutdown)
         await asyncio.to_thread(self._preparing.shutdown)
 
+    def alive(self) -> bool:
+        """See `Engine.alive`."""
+        return self._batches is not None and not self._batches.done()
+
     def waiting(self) -> int:
         """See `Engine.waiting`."""
         return len(self._queue)
@@ -95,7 +99,7 @@ class TransformersEngine:
             self._queue.cancel(job)
 
     def _submit(self, jobs: list[Job]) -> None:
-        if self._batches is None or self._batches.done():
+        if not self.alive():
             raise EngineError("the engine does not run")
         self._queue.put(jobs)
 

@@ -96,6 +96,10 @@ class VLLMEngine:
         await asyncio.to_thread(self._llm.shutdown, _STOPPING_S)
         await asyncio.to_thread(self._preparing.shutdown)
 
+    def alive(self) -> bool:
+        """See `Engine.alive`; vLLM does not come back when its process has ended."""
+        return self._llm is not None and not self._llm.errored
+
     def waiting(self) -> int:
         """See `Engine.waiting`; counts those whose verdict is not there yet."""
         return self._undecided
