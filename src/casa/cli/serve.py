@@ -171,11 +171,11 @@ def _vllm(
     from casa.serving.vllm.door_engine import VLLMEngine
     from casa.serving.vllm.exported import exported
 
-    with err.status(f"Checking {model} ..."):
-        checkpoint = exported(model, threshold, _load_to_export)
+    checkpoint = exported(model, threshold, _load_to_export)
+    prompt = SAFETY_PROMPT if safety_prompt else checkpoint.safety_prompt
     try:
-        prompt = SAFETY_PROMPT if safety_prompt else checkpoint.safety_prompt
-        return VLLMEngine(checkpoint.folder, prompt, recheck, **options)
+        with err.status(f"Checking {checkpoint.folder} ..."):
+            return VLLMEngine(checkpoint.folder, prompt, recheck, **options)
     except TypeError as error:
         raise typer.BadParameter(f"vLLM does not take these engine arguments: {error}") from error
 

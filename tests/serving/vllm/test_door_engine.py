@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import shutil
 from contextlib import aclosing
 from pathlib import Path
 from types import SimpleNamespace
@@ -240,6 +241,10 @@ def test_v_s_that_is_not_a_number_takes_an_answer_back(unstarted, monkeypatch):
     assert isinstance(found[0], Decided) and type(found[-1]).__name__ == "Retracted"
 
 
-def test_an_altered_checkpoint_is_refused(tmp_path):
+def test_an_altered_checkpoint_is_refused(vllm_running, tmp_path):
     with pytest.raises(CheckpointError, match="casa export"):
         VLLMEngine(tmp_path)
+    shutil.copytree(vllm_running.engine._arguments.model, tmp_path / "served")
+    (tmp_path / "served" / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="export it again"):
+        VLLMEngine(tmp_path / "served")

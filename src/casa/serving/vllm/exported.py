@@ -13,7 +13,7 @@ from casa.errors import CheckpointError
 from casa.hashing import sha256_of
 from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import CONFIG_FILE, read_config, resolve
-from casa.serving.vllm.export import MANIFEST, export, verify
+from casa.serving.vllm.export import MANIFEST, export, read_settings
 from casa.serving.vllm.settings import FORMAT
 
 
@@ -32,16 +32,18 @@ class Exported(NamedTuple):
 def exported(source: str, threshold: float | None, load: Callable[..., CasaModel]) -> Exported:
     """Finds a model's checkpoint, or writes it: one for each state of the model's folder and each threshold.
 
+    A checkpoint that is found is not read here; who loads it checks it.
+
     Args:
         source: a folder of `casa export`, or what `CasaModel.from_pretrained` takes.
         threshold: instead of the model's own; None for that.
         load: `load(source, folder)` loads the model that will be written to `folder`.
 
     Raises:
-        CheckpointError: the folder is not intact, vLLM cannot serve the model, or a checkpoint was exported with another threshold.
+        CheckpointError: the model's folder is not intact, vLLM cannot serve the model, or a checkpoint was exported with another threshold.
     """
     if (Path(source) / MANIFEST).is_file():
-        own = verify(Path(source)).config.threshold
+        own = read_settings(Path(source)).config.threshold
         if threshold not in (None, own):
             raise CheckpointError(f"{source} was exported with threshold {own}; export it again with --threshold")
         return Exported(Path(source))
