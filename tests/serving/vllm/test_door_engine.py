@@ -194,10 +194,10 @@ def events_of(engine, *outputs):
     return asyncio.run(read())
 
 
-def output(engine, token, safe=1.0, unsafe=-1.0, finish_reason=None):
+def output(engine, token, safe=1.0, unsafe=-1.0, finish_reason=None, prompt=None):
     named = {engine._tokens.safe: SimpleNamespace(logprob=safe), engine._tokens.unsafe: SimpleNamespace(logprob=unsafe)}
     completion = SimpleNamespace(token_ids=[token], logprobs=[named], finish_reason=finish_reason)
-    return SimpleNamespace(outputs=[completion], prompt_token_ids=[1, 2, 3])
+    return SimpleNamespace(outputs=[completion], prompt_token_ids=prompt or engine._prompt(user("Hello"), ()).ids)
 
 
 def test_a_score_that_is_not_finite_fails_the_verdict(unstarted):
@@ -221,11 +221,12 @@ def test_an_engine_whose_process_has_ended_is_not_alive(vllm_running, unstarted)
     [
         (lambda e: [output(e, 5)], EngineError),
         (lambda e: [], EngineError),
+        (lambda e: [output(e, e._tokens.safe, prompt=e._prompt(user("Hello"), ()).ids[1:])], EngineError),
         (lambda e: [output(e, e._tokens.safe), output(e, 5, finish_reason="abort")], EngineError),
         (lambda e: [EngineDeadError()], EngineError),
         (lambda e: [VLLMValidationError("too long")], MessageError),
     ],
-    ids=["no safety token", "nothing", "given up", "dead", "refused"],
+    ids=["no safety token", "nothing", "another prompt", "given up", "dead", "refused"],
 )
 def test_what_is_no_answer_is_an_error(unstarted, outputs, error):
     with pytest.raises(error):

@@ -183,7 +183,7 @@ class VLLMEngine:
 
         Raises:
             MessageError: vLLM refuses the request, whose prompt with its media may be too long.
-            EngineError: vLLM failed, or ended without an answer.
+            EngineError: vLLM failed, rewrote the prompt, or ended without an answer.
         """
         from vllm.exceptions import VLLMClientError, VLLMServerError
 
@@ -195,6 +195,7 @@ class VLLMEngine:
                 async for output in outputs:
                     if waits:
                         self._undecided, waits = self._undecided - 1, False
+                        _require_kept(prompt.ids, output.prompt_token_ids)
                     for step in self._read(output):
                         yield step
         except VLLMClientError as error:
@@ -232,6 +233,20 @@ class VLLMEngine:
         p_unsafe, risk, failed = first.scores
         label: Label = "unsafe" if first.token == self._tokens.unsafe or failed else "safe"
         return Verdict(label, p_unsafe, risk, self._threshold, failed)
+
+
+def _require_kept(ids: Sequence[int], decided_on: Sequence[int]) -> None:
+    """Checks that the prompt of the decision is the one that was rendered, with nothing but media put in.
+
+    Where vLLM does not find a medium's placeholder among ids, it goes by way of text, and there hardened text turns into control
+    tokens; that shortens it, so that not all of its ids are found in their order.
+
+    Raises:
+        EngineError: it is another one.
+    """
+    rest = iter(decided_on)
+    if not all(token in rest for token in ids):
+        raise EngineError("vLLM rewrote the prompt; this model's media cannot be served by it")
 
 
 def _media(loaded: Mapping[str, Any]) -> dict[str, Any]:

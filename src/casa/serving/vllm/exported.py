@@ -40,7 +40,7 @@ def exported(source: str, threshold: float | None, load: Callable[..., CasaModel
         load: `load(source, folder)` loads the model that will be written to `folder`.
 
     Raises:
-        CheckpointError: the model's folder is not intact, vLLM cannot serve the model, or a checkpoint was exported with another threshold.
+        CheckpointError: the folder is not intact, vLLM cannot serve the model, or a checkpoint has another threshold.
     """
     if (Path(source) / MANIFEST).is_file():
         own = read_settings(Path(source)).config.threshold
