@@ -120,7 +120,7 @@ async def soak(
         seed: of the choice of requests.
         max_tokens: longest answer.
     """
-    seen, end, rng, bad = Soak(), time.monotonic() + seconds, random.Random(seed), bad_requests(model)
+    seen, rng, bad = Soak(), random.Random(seed), bad_requests(model)
     headers = {"content-type": "application/json"}
 
     async def worker(client: httpx.AsyncClient) -> None:
@@ -141,6 +141,7 @@ async def soak(
             await asyncio.sleep(min(5.0, seconds / 20))
 
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
+        end = time.monotonic() + seconds
         await asyncio.gather(watch(), *(_surely(worker, client, seen, end) for _ in range(workers)))
         await _require_empty(client, seen)
     return seen
@@ -191,9 +192,13 @@ def _note(seen: Soak, number: int, casa: dict[str, Any]) -> None:
 
 
 async def _require_empty(client: httpx.AsyncClient, seen: Soak) -> None:
-    """In the end nobody may be left inside."""
+    """In the end the server answers, and nobody is left inside."""
     for _ in range(60):
-        text = (await client.get("/metrics")).text
+        try:
+            text = (await client.get("/metrics")).text
+        except httpx.HTTPError:
+            seen.saw("gone", 0, 200)
+            return
         if "casa_requests_inside 0.0" in text:
             return
         await asyncio.sleep(0.5)
