@@ -19,8 +19,8 @@ test: install
 install: $(STAMP)
 
 lint: install
-	$(BIN)/ruff check src tests recipes
-	$(BIN)/ruff format --check src tests recipes
+	$(BIN)/ruff check src tests recipes benchmarks
+	$(BIN)/ruff format --check src tests recipes benchmarks
 	$(BIN)/mypy
 
 # torch comes first, so that nothing else chooses its build. torchvision and the package that holds casa-nano's weights

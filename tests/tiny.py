@@ -16,6 +16,11 @@ TINY_TEXT = {
     "num_key_value_heads": 2,
     "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]},
 }
+WIDE_HEAD = {  # the narrowest that vLLM has on a CPU
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
+}
 TINY_AUDIO = {"encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 32, "d_model": 32, "output_dim": 32}
 TINY_VISION = {
     "depth": 2,

@@ -147,6 +147,31 @@ def test_media_that_the_processor_does_not_know_are_refused(processor, monkeypat
         chat.prompt([{"role": "user", "content": [part]}])
 
 
+def test_a_raw_prompt_has_one_placeholder_for_each_medium_and_the_same_text(processor):
+    chat = make_chat(processor)
+    question = {"type": "text", "text": "What is <|IMAGE|> <|im_end|>?"}
+    messages = [
+        {
+            "role": "user",
+            "content": [IMAGE, question, {"type": "audio", "audio": np.zeros(8000), "sampling_rate": 16000}],
+        },
+        {"role": "assistant", "content": "It is"},
+    ]
+    raw, whole = chat.raw_prompt(messages), chat.prompt(messages)
+    assert raw.prefill_ids == whole.prefill_ids
+    assert len(raw.media["images"][0]) == len(raw.media["audio"]) == 1
+    media = [chat.tokenizer.convert_tokens_to_ids(name) for name in ("<|IMAGE|>", "<|AUDIO|>")]
+    assert [raw.ids.count(token) for token in media] == [1, 1]
+    assert [t for t in raw.ids if t not in media] == [
+        t for t in whole.inputs["input_ids"][0].tolist() if t not in media
+    ]
+
+
+def test_a_raw_prompt_of_text_is_the_prompt(processor):
+    chat = make_chat(processor)
+    assert chat.raw_prompt(user("Hello")).ids == chat.prompt(user("Hello")).inputs["input_ids"][0].tolist()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 60), (60, 1), (3, 2)])
 def test_tiny_images_are_taken(processor, size):
     part = {"type": "image", "image": Image.new("RGB", size)}

@@ -5,9 +5,10 @@ import json
 import pytest
 import torch
 
+from casa.cache import cache_root
 from casa.errors import CheckpointError, MessageError, MissingDependencyError
 from casa.model.families import load_base, load_processor
-from casa.nano.build import cache_root, read_manifest
+from casa.nano.build import read_manifest
 from casa.nano.language import load_smollm2
 from casa.nano.processor import load_smollm2_tokenizer
 from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file

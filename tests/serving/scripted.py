@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from casa.model.outputs import Verdict
-from casa.serving.engine import Decided, Ended, Event, Piece, Turn
+from casa.serving.engine import Decided, Ended, Event, Piece, Retracted, Turn
 
 SAFE = Verdict("safe", 0.1, 0.2, 0.5)
 UNSAFE = Verdict("unsafe", 0.9, 0.8, 0.5)
@@ -17,12 +17,13 @@ FAILED = Verdict("unsafe", 1.0, float("nan"), 0.5, failed=True)
 
 @dataclass
 class ScriptedEngine:
-    """Yields the script; an exception in it is raised, a float is waited for in seconds, None until `go` is set."""
+    """Yields the script: exceptions are raised, "back" takes the answer back, a float is waited for, None until `go` is set."""
 
     script: Sequence[Any] = (SAFE, "Hello", " there", "stop")
     turns: list[Turn] = field(default_factory=list)
     judged: list[Any] = field(default_factory=list)
     open: int = 0
+    dead: bool = False
     go: asyncio.Event | None = None
 
     async def start(self) -> None:
@@ -30,6 +31,9 @@ class ScriptedEngine:
 
     async def stop(self) -> None:
         pass
+
+    def alive(self) -> bool:
+        return not self.dead
 
     def waiting(self) -> int:
         return 0
@@ -55,6 +59,8 @@ class ScriptedEngine:
                     yield Decided(step, 7)
                 elif step in ("stop", "length"):
                     yield Ended(step, count)
+                elif step == "back":
+                    yield Retracted(count)
                 elif isinstance(step, str):
                     count += 1
                     yield Piece(step, count)

@@ -31,6 +31,11 @@ def test_with_the_key_it_is_and_health_needs_none(opened):
     assert client.get("/health").status_code == client.get("/ready").status_code == 200
 
 
+def test_an_engine_that_has_failed_for_good_is_not_healthy(client):
+    client.door.engine.dead = True
+    assert client.get("/health").status_code == 503
+
+
 @pytest.mark.parametrize(
     "body",
     [

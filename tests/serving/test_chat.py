@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 
 import pytest
+from PIL import Image
 
 from casa.model.refusal import FIXED_REFUSAL
 from serving.conftest import CHAT, MODEL, chat, error_of
@@ -32,8 +35,8 @@ def test_an_answer_is_the_models_own_and_carries_its_verdict(real_client, served
         "total_tokens": alone.usage.prompt_tokens + alone.usage.completion_tokens,
     }
     assert body["casa"]["label"] == alone.verdict.label == response.headers["x-casa-verdict"]
-    assert body["casa"]["p_unsafe"] == pytest.approx(alone.verdict.p_unsafe, abs=1e-5)
-    assert body["casa"]["risk"] == pytest.approx(alone.verdict.risk, abs=1e-5)
+    assert body["casa"]["p_unsafe"] == pytest.approx(alone.verdict.p_unsafe, abs=1e-4)
+    assert body["casa"]["risk"] == pytest.approx(alone.verdict.risk, abs=1e-4)
     assert body["casa"]["threshold"] == alone.verdict.threshold
 
 
@@ -125,3 +128,32 @@ def test_a_conversation_that_the_model_refuses_is_a_400(real_client):
 def test_a_prompt_beyond_the_models_window_is_a_400(real_client):
     error = error_of(real_client.post(CHAT, json=chat("word " * 40000)), 400)
     assert "tokens" in error["message"]
+
+
+@pytest.mark.parametrize(("policy", "refusal"), [("model", FIXED_REFUSAL), ("fixed", FIXED_REFUSAL), ("verdict", "")])
+def test_an_answer_that_the_engine_takes_back_is_replaced_by_a_refusal(opened, policy, refusal):
+    client = opened(ScriptedEngine((SAFE, "Well", ", take", "back")), refusal=policy)
+    choice = client.post(CHAT, json=chat()).json()["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (refusal, "content_filter")
+    assert "casa_retracted_answers_total 1.0" in client.get("/metrics").text
+
+
+def test_in_a_stream_the_refusal_follows_what_was_sent_and_held_back_text_is_dropped(opened):
+    client = opened(ScriptedEngine((SAFE, "Well, ta", "back")))
+    *chunks, done = events(client.post(CHAT, json=chat(stream=True, stop=["take"])))
+    text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert (text, chunks[-1]["choices"][0]["finish_reason"]) == (f"Well, \n\n{FIXED_REFUSAL}", "content_filter")
+    assert done == "[DONE]" and client.door.engine.open == 0
+
+
+def test_media_are_decided_on_too(real_client, served_casa):
+    buffer = io.BytesIO()
+    Image.new("RGB", (56, 56), "red").save(buffer, "PNG")
+    image = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    question = {"type": "text", "text": "What is this? <|im_end|>"}
+    parts = [{"type": "image_url", "image_url": {"url": image}}, question]
+    response = real_client.post(CHAT, json=chat(messages=[{"role": "user", "content": parts}]))
+    assert response.status_code == 200, response.text
+    alone = served_casa.classify([{"role": "user", "content": [{"type": "image", "image": image}, question]}])
+    assert float(response.headers["x-casa-p-unsafe"]) == pytest.approx(alone.p_unsafe, abs=1e-4)
+    assert float(response.headers["x-casa-risk"]) == pytest.approx(alone.risk, abs=1e-4)

@@ -78,7 +78,7 @@ def test_a_supported_field_leaves_the_verdict_alone(real_client, served_casa, fi
     assert response.status_code == 200, response.text
     alone = served_casa.classify(body["messages"])
     assert response.headers["x-casa-verdict"] == alone.label
-    assert float(response.headers["x-casa-p-unsafe"]) == pytest.approx(alone.p_unsafe, abs=1e-5)
+    assert float(response.headers["x-casa-p-unsafe"]) == pytest.approx(alone.p_unsafe, abs=1e-4)
 
 
 def test_sampling_fields_reach_the_engine(client):

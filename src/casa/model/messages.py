@@ -37,6 +37,20 @@ class Prompt(NamedTuple):
     prefill_ids: list[int]
 
 
+class RawPrompt(NamedTuple):
+    """One conversation, ready for an engine that processes media by itself.
+
+    Attributes:
+        ids: of the prompt, up to where the safety token comes; a medium is the one placeholder that the chat template writes.
+        media: loaded, in the order of the placeholders of each kind, as arguments of the family's processor.
+        prefill_ids: ids of a given beginning of the answer; they follow the safety token.
+    """
+
+    ids: list[int]
+    media: dict[str, Any]
+    prefill_ids: list[int]
+
+
 class ChatFormat:
     """Turns conversations into prompts in a model's own chat format.
 
@@ -72,13 +86,15 @@ class ChatFormat:
             MessageError: the conversation is malformed, or holds a medium that is unreadable or not supported; or tools that the
                 chat template does not know, or that hold control tokens.
         """
-        self._check_tools(tools)
-        turns = [_checked(message) for message in _as_list(messages)]
-        prefill = turns.pop() if turns[-1]["role"] == "assistant" else None
-        if not turns:
-            raise MessageError("a conversation needs a message before the assistant's")
-        turns = self._with_safety_prompt(turns)
-        return Prompt(self._inputs(turns, tools), self.text_ids(_only_text(prefill)) if prefill else [])
+        turns, prefill_ids = self._turns(messages, tools)
+        return Prompt(self._inputs(turns, tools, self._media(turns)), prefill_ids)
+
+    def raw_prompt(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> RawPrompt:
+        """As `prompt`, with media that are loaded and checked but not yet processed."""
+        turns, prefill_ids = self._turns(messages, tools)
+        media = self._media(turns)
+        ids: list[int] = self._inputs(turns, tools, media, process=False)["input_ids"][0].tolist()
+        return RawPrompt(ids, media, prefill_ids)
 
     def text_ids(self, text: str) -> list[int]:
         """Ids of a text that holds no control token."""
@@ -107,11 +123,30 @@ class ChatFormat:
         if tools and self.control.suspected_in(json.dumps(list(tools), ensure_ascii=False)):
             raise MessageError("the tools hold a control token of this model")
 
-    def _inputs(self, turns: list[dict[str, Any]], tools: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    def _turns(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[dict[str, Any]], list[int]]:
+        """The checked messages of a prompt, and the ids of its prefill."""
+        self._check_tools(tools)
+        turns = [_checked(message) for message in _as_list(messages)]
+        prefill = turns.pop() if turns[-1]["role"] == "assistant" else None
+        if not turns:
+            raise MessageError("a conversation needs a message before the assistant's")
+        return self._with_safety_prompt(turns), self.text_ids(_only_text(prefill)) if prefill else []
+
+    def _media(self, turns: list[dict[str, Any]]) -> dict[str, Any]:
+        return load_media(media_parts(turns), self.processor, self.limits, self._refused_media)
+
+    def _inputs(
+        self,
+        turns: list[dict[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        media: dict[str, Any],
+        process: bool = True,
+    ) -> dict[str, Tensor]:
+        """Inputs of the model; without `process` placeholders stay as they are."""
         texts = [part["text"] for turn in turns for part in turn["content"] if part["type"] == "text"]
         marked = self._marked(turns)
-        parts = media_parts(turns)
-        media = load_media(parts, self.processor, self.limits, self._refused_media)
         joined = ["".join(p.get("text", "") for p in turn["content"]) for turn in turns]
         if not media and not any(self.control.suspected_in(text) for text in joined):
             ids = self._tokenize(self._render(turns, tools))
@@ -120,8 +155,10 @@ class ChatFormat:
             if self.control.count(ids) == expected:
                 return {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
         rendered = self._render(marked, tools)
-        self._require_each_rendered(marked, parts, rendered, tools)
-        return self._spliced(self._process(rendered, media), texts)
+        self._require_each_rendered(marked, media_parts(turns), rendered, tools)
+        if process:
+            return self._spliced(self._process(rendered, media), texts)
+        return self._spliced({"input_ids": torch.tensor([self._tokenize(rendered)])}, texts)
 
     def _require_each_rendered(
         self,

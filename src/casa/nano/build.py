@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
+from casa.cache import cache_root
 from casa.hashing import sha256_of
 from casa.nano.sources import LANGUAGE_MODEL, SPEECH_ENCODER, packaged_file
 from casa.nano.trained import fingerprint, media_without_tower, parts_of, put_into, trained_folder, vision_shape
@@ -19,11 +17,6 @@ from casa.nano.trained import fingerprint, media_without_tower, parts_of, put_in
 NANO_NAME = "casa-nano"
 BUILD = 1  # raise it when the assembled folder changes, so that caches are built anew
 MANIFEST = "casa_nano.json"
-
-
-def cache_root() -> Path:
-    """Folder for assembled models: `$CASA_CACHE`, or the user's cache folder."""
-    return Path(os.environ["CASA_CACHE"]) if os.environ.get("CASA_CACHE") else user_cache_path("casa")
 
 
 def nano_folder() -> Path:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from casa.model.refusal import FIXED_REFUSAL
-from casa.serving.engine import Decided, Ended, EngineError, Event, Piece
+from casa.serving.engine import Decided, Ended, EngineError, Event, Piece, Retracted
 from casa.serving.settings import RefusalPolicy
 from casa.serving.stop_strings import StopStrings
 
@@ -15,7 +15,7 @@ from casa.serving.stop_strings import StopStrings
 async def visible(
     events: AsyncGenerator[Event, None], refusal: RefusalPolicy, stops: Sequence[str] = ()
 ) -> AsyncGenerator[Event, None]:
-    """The verdict, text without leading blanks up to the first stop string, and the end.
+    """The verdict, text without leading blanks up to the first stop string, and the end; a refusal after `Retracted`.
 
     Where the engine need not go on, it is stopped: at a stop string, and after an unsafe verdict unless the model itself refuses.
 
@@ -37,6 +37,12 @@ async def visible(
         async for event in events:
             if isinstance(event, Decided):
                 raise EngineError("the engine decided twice")
+            if isinstance(event, Retracted):
+                yield event
+                if refusal != "verdict":
+                    yield Piece(f"\n\n{FIXED_REFUSAL}" if begun else FIXED_REFUSAL, event.tokens)
+                yield Ended("content_filter", event.tokens)
+                return
             ended = isinstance(event, Ended)
             text = stopper.end() if isinstance(event, Ended) else stopper.take(event.text)
             text = text if begun else text.lstrip()

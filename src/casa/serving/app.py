@@ -44,7 +44,7 @@ def create_app(door: Door) -> Starlette:
         Route("/v1/models", _models(door)),
         Route("/v1/models/{name:path}", _models(door)),
         Route("/metrics", _metrics(door)),
-        Route(OPEN_PATHS[0], _health),
+        Route(OPEN_PATHS[0], _health(door)),
         Route(OPEN_PATHS[1], _ready(door)),
     ]
     middleware = [Middleware(Boundary, door.metrics, {route.path for route in routes})]
@@ -108,8 +108,13 @@ def _metrics(door: Door) -> Endpoint:
     return endpoint
 
 
-async def _health(request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
+def _health(door: Door) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        if not door.engine.alive():
+            return JSONResponse({"status": "the engine has failed; restart the server"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    return endpoint
 
 
 def _ready(door: Door) -> Endpoint:

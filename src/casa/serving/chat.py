@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from casa.serving.answering import until, visible
 from casa.serving.conversation import conversation
 from casa.serving.door import Door
-from casa.serving.engine import Decided, Ended, EngineError, Event, Piece, Sampling, Turn
+from casa.serving.engine import Decided, Ended, EngineError, Event, Piece, Retracted, Sampling, Turn
 from casa.serving.errors import APIError, as_api_error
 from casa.serving.requests import ChatRequest
 from casa.serving.responses import Completion, server_sent, verdict_headers
@@ -71,9 +71,12 @@ async def _whole(door: Door, completion: Completion, events: AsyncGenerator[Even
     async for event in events:
         if isinstance(event, Piece):
             pieces.append(event.text)
+        elif isinstance(event, Retracted):
+            door.metrics.retracted()
+            pieces.clear()
         elif isinstance(event, Ended):
             door.metrics.tokens(completion.prompt_tokens, event.tokens)
-            return completion.whole("".join(pieces).rstrip(), event)
+            return completion.whole("".join(pieces).strip(), event)
     raise EngineError("the answer has no end")
 
 
@@ -86,6 +89,8 @@ async def _streamed(
         async for event in events:
             if isinstance(event, Piece):
                 yield server_sent(completion.text_chunk(event.text))
+            elif isinstance(event, Retracted):
+                door.metrics.retracted()
             elif isinstance(event, Ended):
                 door.metrics.tokens(completion.prompt_tokens, event.tokens)
                 yield server_sent(completion.last_chunk(event))

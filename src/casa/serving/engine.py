@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from casa.errors import CasaError
 from casa.model.outputs import FinishReason, Verdict
@@ -76,11 +76,22 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """The last event of an answer; an answer without it has failed.
+class Retracted:
+    """The last event of an answer that the engine takes back; what was not sent yet is not sent, and a refusal follows.
 
     Attributes:
-        finish_reason: "stop" or "length" from an engine; the door says "content_filter" on the unsafe branch.
+        tokens: generated so far, the safety token included.
+    """
+
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last event of any other answer; an answer without an end has failed.
+
+    Attributes:
+        finish_reason: "stop" or "length" from an engine; the door says "content_filter" where it refuses.
         tokens: generated in all, the safety token included.
     """
 
@@ -88,8 +99,7 @@ class Ended:
     tokens: int
 
 
-Event = Decided | Piece | Ended
-EngineName = Literal["transformers"]
+Event = Decided | Piece | Retracted | Ended
 
 
 class Engine(Protocol):
@@ -105,6 +115,9 @@ class Engine(Protocol):
     async def stop(self) -> None:
         """Called once, when nothing is asked any more; what still runs is cancelled."""
 
+    def alive(self) -> bool:
+        """Whether it can still answer; one that has failed for good cannot."""
+
     def waiting(self) -> int:
         """Conversations that wait for their batch."""
 
@@ -112,4 +125,4 @@ class Engine(Protocol):
         """Verdicts without answers: one prefill each, nothing is decoded."""
 
     def answer(self, turn: Turn) -> AsyncGenerator[Event, None]:
-        """`Decided`, then pieces of text, then `Ended`; closing the generator stops the generation."""
+        """`Decided`, then pieces of text, then `Ended` or `Retracted`; closing the generator stops the generation."""

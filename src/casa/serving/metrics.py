@@ -25,6 +25,7 @@ class Metrics:
         self._verdicts = Counter("casa_verdicts", "Verdicts", ["endpoint", "label"], registry=registry)
         self._risk = Histogram("casa_risk", "v_s of each verdict", ["endpoint"], buckets=_SHARES, registry=registry)
         self._failed = Counter("casa_failed_verdicts", "Verdicts that could not be computed", registry=registry)
+        self._retracted = Counter("casa_retracted_answers", "Answers taken back on the way", registry=registry)
         self._requests = Counter("casa_requests", "Requests", ["endpoint", "status"], registry=registry)
         self._seconds = Histogram(
             "casa_request_seconds", "Whole requests", ["endpoint"], buckets=_SECONDS, registry=registry
@@ -44,6 +45,10 @@ class Metrics:
             self._failed.inc()
         else:
             self._risk.labels(endpoint).observe(verdict.risk)
+
+    def retracted(self) -> None:
+        """Counts an answer that was taken back."""
+        self._retracted.inc()
 
     def tokens(self, prompt: int, completion: int) -> None:
         """Counts the tokens of a turn."""

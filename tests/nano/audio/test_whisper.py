@@ -10,9 +10,9 @@ from transformers import WhisperConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from casa.cache import cache_root
 from casa.errors import CheckpointError, MissingDependencyError
 from casa.nano.audio.whisper import TINY_EN, encoder_weights, load_whisper, read_ctranslate2
-from casa.nano.build import cache_root
 from casa.nano.sources import SPEECH_ENCODER, packaged_file
 
 SMALL = {**TINY_EN, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 48, "d_model": 32}

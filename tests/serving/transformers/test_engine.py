@@ -90,6 +90,34 @@ def test_safety_tokens_are_not_drawn_later(served_casa):
     assert banned and all(name not in text(found) for name in names for found in events)
 
 
+def test_turns_that_come_at_once_share_a_batch(served_casa, monkeypatch):
+    sizes, generate = [], served_casa.generate
+    monkeypatch.setattr(
+        served_casa, "generate", lambda **given: sizes.append(len(given["input_ids"])) or generate(**given)
+    )
+    answered(served_casa, [Turn(user(f"{i}?"), Sampling(2)) for i in range(9)])
+    assert sum(sizes) == 9 and max(sizes) > 1
+
+
+def test_an_answer_that_nobody_reads_any_more_stops(served_casa, monkeypatch):
+    lengths, generate = [], served_casa.generate
+
+    def counted(**given):
+        output = generate(**given)
+        lengths.append(output.shape[1] - given["input_ids"].shape[1])
+        return output
+
+    async def leave(engine):
+        async with aclosing(engine.answer(Turn(user("Hello"), Sampling(500)))) as events:
+            await anext(events)
+        while not lengths:
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(served_casa, "generate", counted)
+    run(served_casa, leave)
+    assert lengths[0] < 501
+
+
 def test_a_bad_conversation_fails_alone(served_casa):
     turns = [Turn(user("Hello"), Sampling(2)), Turn(user("\ud800"), Sampling(2)), Turn(user("Hello"), Sampling(2))]
     good, failed, also_good = answered(served_casa, turns)

@@ -5,55 +5,12 @@ import torch
 
 pytest.importorskip("vllm")
 
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from vllm.exceptions import VLLMValidationError
 
-from casa import CasaConfig, CasaModel
-from casa.nano.processor import CHAT_TEMPLATE
+from casa import CasaModel
 from casa.serving.vllm.export import export
 
-from .engines import engine, p_unsafe, sampling
-
-WORDS = "the of to and a in is it you that he was for on are with as I his they be at one have this".split()
-
-
-@pytest.fixture(scope="module")
-def saved(nano_folder, tmp_path_factory):
-    """Random weights, moved as training does, with several heads on few key/value heads."""
-    base, folder = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("casa")
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=AutoTokenizer.from_pretrained(nano_folder).backend_tokenizer,
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        chat_template=CHAT_TEMPLATE,
-    )
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,
-        eos_token_id=2,
-        bos_token_id=1,
-    )
-    LlamaForCausalLM(config).save_pretrained(base)
-    tokenizer.save_pretrained(base)
-    attached = CasaModel.attach(LlamaForCausalLM.from_pretrained(base), tokenizer, CasaConfig(num_heads=3, head_dim=16))
-    torch.manual_seed(1)
-    for parameter in attached.parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.3 * torch.randn_like(parameter)
-    attached.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def casa(saved):
-    return CasaModel.from_pretrained(saved)
+from .engines import checked, engine, query, sampling
 
 
 @pytest.fixture(scope="module")
@@ -61,22 +18,6 @@ def llm(casa, tmp_path_factory):
     folder = export(casa, tmp_path_factory.mktemp("llama") / "served")
     with engine(folder, max_num_batched_tokens=64, max_num_seqs=8, num_gpu_blocks_override=10) as llm:
         yield llm
-
-
-def query(number, words=60):
-    """Different words in each conversation; 60 of them make a prompt of more than one chunk, and less than one block."""
-    text = " ".join(WORDS[(number * 7 + i * (number + 1)) % len(WORDS)] for i in range(words))
-    return [{"role": "user", "content": text}]
-
-
-def checked(output, casa, conversation, tolerance=1e-4):
-    """A completion, once its verdict is that of transformers, first and once."""
-    (found,) = output.outputs
-    expected = casa.classify(conversation)
-    assert found.token_ids[0] == (casa.tokens.unsafe if expected.label == "unsafe" else casa.tokens.safe)
-    assert p_unsafe(found, casa.tokens) == pytest.approx(expected.p_unsafe, abs=tolerance)
-    assert not set(casa.tokens) & set(found.token_ids[1:])
-    return found
 
 
 def test_a_mixed_batch_with_chunked_prefill(llm, casa):

@@ -15,6 +15,7 @@ from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as V2Proc
 
 from casa.errors import CheckpointError
 from casa.serving.vllm.processor import SafetyTokenProcessor
+from casa.serving.vllm.requests import PREFILL
 
 from .parts import ROWS, SAFE, UNSAFE, served
 
@@ -30,8 +31,12 @@ def update(added=(), removed=(), moved=()):
     return BatchUpdate(batch_size=4, removed=list(removed), added=list(added), moved=list(moved))
 
 
-def added(row, outputs, prompt=(1, 2)):
-    return row, SamplingParams(), None if prompt is None else list(prompt), outputs
+def params(prefill=()):
+    return SamplingParams(extra_args={PREFILL: list(prefill)} if prefill else None)
+
+
+def added(row, outputs, prompt=(1, 2), prefill=()):
+    return row, params(prefill), None if prompt is None else list(prompt), outputs
 
 
 def chosen(processor, rows, ctx=None):
@@ -87,12 +92,23 @@ def test_a_safety_token_in_the_prompt_is_unsafe(v1, token):
     assert chosen(v1, 1) == [UNSAFE]
 
 
+def test_a_given_beginning_follows_the_safe_token_id_by_id(v1):
+    safe, unsafe = [], []
+    v1.update_state(update([added(0, safe, prefill=[4, 5]), added(1, unsafe, prompt=[UNSAFE], prefill=[4, 5])]))
+    found = []
+    for _ in range(4):
+        found.append(chosen(v1, 2))
+        safe.append(found[-1][0] or 3)
+        unsafe.append(found[-1][1] or 3)
+    assert found == [[SAFE, UNSAFE], [4, None], [5, None], [None, None]]
+
+
 def test_a_model_without_casa_is_refused():
     with pytest.raises(CheckpointError):
         SafetyTokenProcessor(engine_config(content={}), CPU, False)
 
 
-def test_the_second_runner_decides_at_the_end_of_the_prompt():
+def test_the_second_runner_decides_at_the_end_of_the_prompt_and_gives_a_beginning_after_the_safe_token():
     prompts = [[1, 2, 3], [1, 2], [1, SAFE, 2]]
     lengths = torch.tensor([len(prompt) for prompt in prompts])
     tokens = torch.zeros(3, 8, dtype=torch.int32)
@@ -105,12 +121,14 @@ def test_the_second_runner_decides_at_the_end_of_the_prompt():
         prompt_len=SimpleNamespace(gpu=lengths, np=lengths.numpy().astype(np.int32)),
     )
     v2 = SafetyTokenProcessor(engine_config(), requests)
-    assert all(v2.add_request(slot, SamplingParams()) for slot in range(3))
+    assert all(v2.add_request(slot, params(prefill=[4, 5] * (slot != 1))) for slot in range(3))
     v2.apply_staged_writes()
     prefill = SimpleNamespace(expanded_idx_mapping=torch.tensor([2, 0, 1]), pos=torch.tensor([2, 2, 1]))
     assert chosen(v2, 3, prefill) == [UNSAFE, SAFE, SAFE]
-    decode = SimpleNamespace(expanded_idx_mapping=torch.tensor([0, 1]), pos=torch.tensor([3, 2]))
-    assert chosen(v2, 2, decode) == [None, None]
+    tokens[[0, 1, 2], lengths] = torch.tensor([SAFE, SAFE, UNSAFE], dtype=torch.int32)
+    slots = torch.tensor([0, 1, 2])
+    steps = [SimpleNamespace(expanded_idx_mapping=slots, pos=lengths + i) for i in range(3)]
+    assert [chosen(v2, 3, step) for step in steps] == [[4, None, None], [5, None, None], [None, None, None]]
 
 
 def test_steering_requests_are_refused_before_they_start():

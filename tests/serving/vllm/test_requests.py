@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from casa.serving.vllm.requests import require_harmless
+from casa.serving.vllm.requests import MOST_PREFILL_IDS, PREFILL, prefill_ids, require_harmless
 
 ORDINARY = {
     "logit_bias": None,
@@ -16,6 +16,7 @@ ORDINARY = {
     "logprob_token_ids": None,
     "prompt_logprobs": None,
     "prompt_logprob_token_ids": None,
+    "extra_args": None,
 }
 
 
@@ -58,3 +59,17 @@ def test_scores_of_other_tokens_are_refused(given):
 def test_scores_of_prompt_tokens_are_refused(given):
     with pytest.raises(ValueError, match="prompt_logprobs"):
         require_harmless(params(**given))
+
+
+def test_a_given_beginning_is_a_list_of_ids():
+    given = params(extra_args={PREFILL: [1, 2]})
+    require_harmless(given)
+    assert prefill_ids(given) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "value", ["text", 5, [1.5], [-1], [2**31], [1] * (MOST_PREFILL_IDS + 1)], ids=lambda value: str(value)[:8]
+)
+def test_any_other_given_beginning_is_refused(value):
+    with pytest.raises(ValueError, match=r"casa_prefill|at most"):
+        require_harmless(params(extra_args={PREFILL: value}))

@@ -46,9 +46,10 @@ def make_start(path: Path) -> None:
         MissingDependencyError: packaged weights are missing; it names the line that installs them.
         CheckpointError: packaged weights are not the pinned ones.
     """
+    from casa.cache import cache_root
     from casa.model.families import load_processor, tokenizer_of
     from casa.nano.audio.whisper import encoder_weights
-    from casa.nano.build import cache_root, ensure_nano
+    from casa.nano.build import ensure_nano
     from casa.nano.sources import SPEECH_ENCODER, packaged_file
     from casa.nano.speech.corpus import read_corpus
     from casa.nano.speech.spelling import transcript

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokenizers import Tokenizer
 
-from casa.errors import MessageError
 from casa.model.families import text_config
 from casa.model.messages import Prompt
 from casa.model.outputs import Verdict
+from casa.serving.answer_reader import AnswerReader, room_for_text
 from casa.serving.engine import Conversation, Ended, EngineError, Event, Turn
 from casa.serving.transformers.jobs import Job, JobQueue
 from casa.serving.transformers.rows import Row, RowReader
@@ -64,6 +64,10 @@ class TransformersEngine:
         await asyncio.to_thread(self._running.shutdown)
         await asyncio.to_thread(self._preparing.shutdown)
 
+    def alive(self) -> bool:
+        """See `Engine.alive`."""
+        return self._batches is not None and not self._batches.done()
+
     def waiting(self) -> int:
         """See `Engine.waiting`."""
         return len(self._queue)
@@ -95,7 +99,7 @@ class TransformersEngine:
             self._queue.cancel(job)
 
     def _submit(self, jobs: list[Job]) -> None:
-        if self._batches is None or self._batches.done():
+        if not self.alive():
             raise EngineError("the engine does not run")
         self._queue.put(jobs)
 
@@ -104,13 +108,11 @@ class TransformersEngine:
 
     def _prompt(self, messages: Conversation, tools: Sequence[Any]) -> Prompt:
         prompt = self._model.chat.prompt(messages, tools)
-        if self._room(prompt) < 1:
-            raise MessageError(f"the prompt is too long: the model takes {self._window} tokens, its answer included")
+        self._room(prompt)
         return prompt
 
     def _room(self, prompt: Prompt) -> int:
-        """Tokens of text that fit into the model's window behind the prompt, the safety token and the prefill."""
-        return self._window - prompt.inputs["input_ids"].shape[1] - 1 - len(prompt.prefill_ids)
+        return room_for_text(self._window, prompt.inputs["input_ids"].shape[1], len(prompt.prefill_ids))
 
     # -- batches -------------------------------------------------------------------------------------------------
 
@@ -139,8 +141,11 @@ class TransformersEngine:
     def _generate(self, batch: list[Job]) -> None:
         model = self._model
         samplings = [job.sampling for job in batch if job.sampling is not None]
-        rows = [Row(job, model.tokens, model.stop_ids(), self._tokenizer) for job in batch]
         prefill_ids = batch[0].prompt.prefill_ids
+        rows = [
+            Row(job, AnswerReader(model.tokens, model.stop_ids(), self._tokenizer, prefill_ids, s.max_new_tokens))
+            for job, s in zip(batch, samplings, strict=True)
+        ]
 
         def tell(verdicts: list[Verdict]) -> None:
             for row, verdict in zip(rows, verdicts, strict=True):

@@ -8,9 +8,13 @@ from torch import Tensor
 from casa.method.gate import decide
 from casa.serving.vllm.settings import ServedSettings
 
+NOTHING_GIVEN = -1
 
-def decide_rows(logits: Tensor, first: Tensor, forged: Tensor, settings: ServedSettings) -> Tensor:
+
+def decide_rows(logits: Tensor, first: Tensor, forged: Tensor, given: Tensor, settings: ServedSettings) -> Tensor:
     """Leaves one safety token on rows that begin an answer, and bans both on all others; in place.
+
+    Later rows of an answer whose beginning is given get the next token of it.
 
     Fail closed: where a safety logit is not finite (also where something has masked both), the first token is the unsafe one. On
     later rows it is the token that ends the answer, wherever NaN or infinity shows that the states behind it cannot be trusted;
@@ -20,6 +24,7 @@ def decide_rows(logits: Tensor, first: Tensor, forged: Tensor, settings: ServedS
         logits: gated, before sampling, in float32, shape (rows, vocabulary).
         first: whether a row begins an answer, shape (rows,).
         forged: whether a row's prompt holds a safety token, which no chat template writes, shape (rows,).
+        given: id that a later row must get, or `NOTHING_GIVEN`, shape (rows,). An answer ends where it is no ordinary token.
         settings: tokens and threshold.
     """
     safety = list(settings.tokens)
@@ -27,8 +32,10 @@ def decide_rows(logits: Tensor, first: Tensor, forged: Tensor, settings: ServedS
     unsafe = decide(gated, settings.config.threshold).unsafe | forged
     broken = ~(gated < torch.inf).all(-1)
     verdict = torch.where(unsafe, settings.tokens.unsafe, settings.tokens.safe)
-    chosen = torch.where(first, verdict, settings.stop_id)[:, None]
-    forced = (first | broken)[:, None]
+    ordinary = (given < logits.shape[1]) & (given != settings.tokens.safe) & (given != settings.tokens.unsafe)
+    following = torch.where((given != NOTHING_GIVEN) & ordinary & ~broken, given, settings.stop_id)
+    chosen = torch.where(first, verdict, following)[:, None]
+    forced = (first | broken | (given != NOTHING_GIVEN))[:, None]
     logits[:, safety] = -torch.inf
     logits.masked_fill_(forced, -torch.inf)
     return logits.scatter_(1, chosen, torch.where(forced, 0.0, logits.gather(1, chosen)))

@@ -93,11 +93,24 @@ def verify(folder: Path) -> ServedSettings:
             raise CheckpointError(f"{folder / name} is not the file that was exported; export it again")
     if extra := sorted({path.name for path in folder.glob("*.safetensors")} - set(manifest)):
         raise CheckpointError(f"{folder} holds weights that were not exported: {', '.join(extra)}")
-    settings = ServedSettings.from_dict(json.loads((folder / "config.json").read_text(encoding="utf-8")).get(KEY))
+    settings = read_settings(folder)
     state = {name.removeprefix(WEIGHT_PREFIX): t for name, t in load_file(folder / ATTENTION_FILE).items()}
     if weights_digest(state) != settings.weights_sha256:
         raise CheckpointError(f"{folder / ATTENTION_FILE} is not the safety attention that config.json names")
     return settings
+
+
+def read_settings(folder: Path) -> ServedSettings:
+    """What an exported checkpoint says of CASA, without a look at its weights.
+
+    Raises:
+        CheckpointError: config.json is missing, altered or malformed.
+    """
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} has no readable config.json: {error!r}") from error
+    return ServedSettings.from_dict(content.get(KEY))
 
 
 def _write(casa: CasaModel, settings: ServedSettings, folder: Path, max_shard_size: str) -> None:

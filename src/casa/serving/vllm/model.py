@@ -12,6 +12,7 @@ from casa.errors import UnsafeStateError
 from casa.method.attention import SafetyRisk
 from casa.method.gate import gate_logits
 from casa.serving.vllm import PREFIX
+from casa.serving.vllm.scores import LOGPROBS_MODE, with_risk
 from casa.serving.vllm.settings import WEIGHT_PREFIX, ServedSettings
 
 
@@ -42,6 +43,7 @@ def casa_class(base: Any) -> type:
             require_servable(vllm_config)
             super().__init__(vllm_config=vllm_config, prefix=prefix)
             self.casa = ServedSettings.from_hf_config(vllm_config.model_config.hf_config)
+            self.tells_risk = vllm_config.model_config.logprobs_mode == LOGPROBS_MODE
             self.safety_attention = PagedSafetyAttention(self.casa, vllm_config)
 
         def forward(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -56,7 +58,8 @@ def casa_class(base: Any) -> type:
         def compute_logits(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
             """Logits in float32 with the two safety logits gated; None on ranks that do not gather them."""
             logits = super().compute_logits(hidden_states[..., :-2].contiguous(), *args, **kwargs)
-            return None if logits is None else gated_rows(logits, hidden_states[..., -2:].float(), self.casa)
+            weights = hidden_states[..., -2:].float()
+            return None if logits is None else gated_rows(logits, weights, self.casa, self.tells_risk)
 
         def compute_logits_local(self, hidden_states: Tensor) -> Tensor:
             """Refused: a part of the vocabulary cannot be gated."""
@@ -73,13 +76,14 @@ def casa_class(base: Any) -> type:
     return Casa
 
 
-def gated_rows(logits: Tensor, weights: Tensor, settings: ServedSettings) -> Tensor:
+def gated_rows(logits: Tensor, weights: Tensor, settings: ServedSettings, tells_risk: bool) -> Tensor:
     """Logits in float32 with both safety entries gated.
 
     Args:
         logits: shape (rows, vocabulary).
         weights: 1 - v_s and v_s in float32, shape (rows, 2).
         settings: the gate, and which entries.
+        tells_risk: also let their sum tell v_s; see `casa.serving.vllm.scores`.
     """
     logits = logits.float()
     complement, risk = weights.unbind(-1)
@@ -91,7 +95,8 @@ def gated_rows(logits: Tensor, weights: Tensor, settings: ServedSettings) -> Ten
         SafetyRisk(risk, complement, nothing, weights[:, None]),
         settings.config.gate,
     )
-    logits[:, safe], logits[:, unsafe] = gated.unbind(-1)
+    told = with_risk(gated, weights) if tells_risk else gated
+    logits[:, safe], logits[:, unsafe] = told.unbind(-1)
     return logits
 
 

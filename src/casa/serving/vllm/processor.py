@@ -10,8 +10,8 @@ from vllm.v1.sample.logits_processor import BatchUpdate, process_dict_updates
 from vllm.v1.sample.logits_processor import LogitsProcessor as V1Processor
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as V2Processor
 
-from casa.serving.vllm.decision import decide_rows
-from casa.serving.vllm.requests import require_harmless
+from casa.serving.vllm.decision import NOTHING_GIVEN, decide_rows
+from casa.serving.vllm.requests import MOST_PREFILL_IDS, prefill_ids, require_harmless
 from casa.serving.vllm.settings import ServedSettings
 
 
@@ -21,10 +21,17 @@ class Answer(NamedTuple):
     Attributes:
         output_ids: vLLM's own list of what was generated so far; it grows.
         forged: the prompt holds a safety token, or is not known as tokens.
+        prefill: ids that follow the safe token.
     """
 
     output_ids: list[int]
     forged: bool
+    prefill: list[int]
+
+    def given(self, safe: int) -> int:
+        """The next id of the prefill, or `NOTHING_GIVEN`."""
+        at = len(self.output_ids) - 1
+        return self.prefill[at] if 0 <= at < len(self.prefill) and self.output_ids[0] == safe else NOTHING_GIVEN
 
 
 class SafetyTokenProcessor(V1Processor, V2Processor):
@@ -45,7 +52,10 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
         if is_pin_memory is None:
             self._requests = runner
             self._forged = torch.ones(runner.max_num_reqs, dtype=torch.bool, device=runner.device)
-            self._added: list[int] = []
+            self._prefills = torch.full(
+                (runner.max_num_reqs, MOST_PREFILL_IDS), NOTHING_GIVEN, dtype=torch.int32, device=runner.device
+            )
+            self._added: list[tuple[int, list[int]]] = []
 
     @classmethod
     def validate_params(cls, sampling_params: Any) -> None:
@@ -62,8 +72,8 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
 
     def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:
         """Logits of shape (rows, vocabulary), in place; `ctx` comes from the second runner."""
-        first, forged = self._rows(len(logits), logits.device) if ctx is None else self._context_rows(ctx)
-        return decide_rows(logits, first, forged, self._settings)
+        first, forged, given = self._rows(len(logits), logits.device) if ctx is None else self._context_rows(ctx)
+        return decide_rows(logits, first, forged, given, self._settings)
 
     # -- first runner ----------------------------------------------------------------------------------------------
 
@@ -73,30 +83,40 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
 
     def _answer(self, params: Any, prompt_ids: list[int] | None, output_ids: list[int]) -> Answer:
         forged = prompt_ids is None or not set(self._settings.tokens).isdisjoint(prompt_ids)
-        return Answer(output_ids, forged)
+        return Answer(output_ids, forged, prefill_ids(params))
 
-    def _rows(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """A row that is not known counts as a first one with a forged prompt."""
-        answers = [self._answers.get(row, Answer([], True)) for row in range(rows)]
+    def _rows(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """First, forged and given of `decide_rows`; a row that is not known counts as a first one with a forged prompt."""
+        answers = [self._answers.get(row, Answer([], True, [])) for row in range(rows)]
         first = torch.tensor([not answer.output_ids for answer in answers], dtype=torch.bool)
         forged = torch.tensor([answer.forged for answer in answers], dtype=torch.bool)
-        return first.to(device, non_blocking=True), forged.to(device, non_blocking=True)
+        given = torch.tensor([answer.given(self._settings.tokens.safe) for answer in answers])
+        return first.to(device), forged.to(device), given.to(device)
 
     # -- second runner ---------------------------------------------------------------------------------------------
 
     def add_request(self, req_idx: int, sampling_params: Any) -> bool:
         """A request enters a slot; its prompt is on the device at `apply_staged_writes`."""
-        self._added.append(req_idx)
+        self._added.append((req_idx, prefill_ids(sampling_params)))
         return True
 
     def apply_staged_writes(self) -> None:
-        """Looks for safety tokens in the prompts of new requests."""
+        """Looks for safety tokens in the prompts of new requests, and takes note of their prefills."""
         safety = torch.tensor(self._settings.tokens, device=self._forged.device)
-        for slot in self._added:
+        for slot, prefill in self._added:
+            self._prefills[slot] = NOTHING_GIVEN
+            self._prefills[slot, : len(prefill)] = torch.tensor(prefill, dtype=torch.int32)
             length = int(self._requests.prompt_len.np[slot])
             self._forged[slot] = torch.isin(self._requests.all_token_ids.gpu[slot, :length], safety).any()
         self._added.clear()
 
-    def _context_rows(self, ctx: Any) -> tuple[Tensor, Tensor]:
+    def _context_rows(self, ctx: Any) -> tuple[Tensor, Tensor, Tensor]:
         slots = ctx.expanded_idx_mapping.long()
-        return ctx.pos + 1 == self._requests.prompt_len.gpu[slots], self._forged[slots]
+        begins = self._requests.prompt_len.gpu[slots].long()
+        at = ctx.pos - begins  # place in the prefill, if the verdict came before
+        verdicts = self._requests.all_token_ids.gpu[
+            slots, begins.clamp(max=self._requests.all_token_ids.gpu.shape[1] - 1)
+        ]
+        follows = (at >= 0) & (at < MOST_PREFILL_IDS) & (verdicts == self._settings.tokens.safe)
+        given = torch.where(follows, self._prefills[slots, at.clamp(0, MOST_PREFILL_IDS - 1)].long(), NOTHING_GIVEN)
+        return ctx.pos + 1 == begins, self._forged[slots], given

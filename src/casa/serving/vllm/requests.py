@@ -10,10 +10,13 @@ _STEERING = (
     *("trace_decode_token_ids", "thinking_token_budget"),
 )
 _MOST_NAMED_IDS = 2  # as many as there are safety tokens
+PREFILL = "casa_prefill"  # key of SamplingParams.extra_args
+MOST_PREFILL_IDS = 1024
+_INT32 = 2**31
 
 
 def require_harmless(params: Any) -> None:
-    """Refuses sampling parameters that steer the verdict, and raw scores of tokens that were not chosen.
+    """Refuses sampling parameters that steer the verdict, raw scores of tokens that were not chosen, and malformed prefills.
 
     With the scores of other tokens a client could write, token by token, the answer that was not given (beam search does so).
     The scores of up to two named tokens may be asked for: those of the safety tokens are p_unsafe.
@@ -36,3 +39,18 @@ def require_harmless(params: Any) -> None:
         )
     if params.prompt_logprobs or getattr(params, "prompt_logprob_token_ids", None) is not None:
         raise ValueError("this model shows no scores of prompt tokens; leave out prompt_logprobs and echo")
+    ids = prefill_ids(params)
+    if not isinstance(ids, list) or not all(isinstance(token, int) and 0 <= token < _INT32 for token in ids):
+        raise ValueError(f"{PREFILL} is a list of token ids")
+    if len(ids) > MOST_PREFILL_IDS:
+        raise ValueError(f"a given beginning has at most {MOST_PREFILL_IDS} tokens; this one has {len(ids)}")
+
+
+def prefill_ids(params: Any) -> list[int]:
+    """A given beginning of the answer, which follows the safe token; it is left out after the unsafe one.
+
+    Args:
+        params: vLLM's SamplingParams.
+    """
+    ids: list[int] = (params.extra_args or {}).get(PREFILL, [])
+    return ids

@@ -1,0 +1,1 @@
+"""Speed and steadiness of what this project serves."""

@@ -1,0 +1,126 @@
+"""`python -m benchmarks.serving`: vLLM with and without CASA under load; writes results/serving.json.
+
+Both servers run at once and take turns at each level of load, so that what else the machine does meets both alike. The base
+model is served by vLLM's own server, CASA by `casa serve --engine vllm`. With --soak only CASA is served, for so many minutes, with
+good and bad requests; it ends with exit code 1 if the server crashed, grew or changed a verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import track
+
+from benchmarks.load import run_load
+from benchmarks.servers import base_command, casa_command, serving
+from benchmarks.soak import soak
+from casa.data.held_out import held_out_queries
+from casa.evaluation.measurement import write_result
+from casa.model.checkpoint import read_config, resolve
+from casa.model.embedded import base_source
+
+NAME = "measured"
+_LOGS = Path("runs/serving")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry; see `--help`."""
+    options = _parser().parse_args(arguments)
+    queries = held_out_queries(options.split, options.seed)
+    benign = [example.text for kind in ("benign", "lookalike") for example in queries[kind]]
+    malicious = [example.text for example in queries["malicious"]]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if options.soak is not None:
+        figures = _soaked(options, [*benign[: options.requests], *malicious[: options.requests]])
+        options.out = options.out or Path("results/serving_soak.json")
+        write_result(options, device, {"minutes": options.soak, **figures})
+        sys.exit(bool(figures["failures"]))
+    loads = {"benign": some(benign, options.requests), "half_malicious": half(benign, malicious, options.requests)}
+    options.out = options.out or Path("results/serving.json")
+    write_result(options, device, {"max_new_tokens": options.max_new_tokens, "loads": _compared(options, loads)})
+
+
+def _compared(options: argparse.Namespace, loads: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    base = base_source(read_config(resolve(options.model))["base_model"]["name"])
+    arguments = options.engine_arg
+    with (
+        serving(casa_command(options.model, NAME, arguments), _LOGS / "casa.log") as casa,
+        serving(base_command(base, NAME, arguments), _LOGS / "base.log") as plain,
+    ):
+        return measured({"base": plain.url, "casa": casa.url}, loads, options.concurrency, options.max_new_tokens)
+
+
+def measured(
+    servers: Mapping[str, str], loads: Mapping[str, Sequence[str]], levels: Sequence[int], max_tokens: int
+) -> list[dict[str, Any]]:
+    """Figures of each load at each level on each server, in turns; each server is warmed up before.
+
+    Args:
+        servers: urls by name.
+        loads: texts by name.
+        levels: requests at once.
+        max_tokens: longest answer.
+    """
+    for url in servers.values():
+        asyncio.run(run_load(url, NAME, next(iter(loads.values()))[:2], 1, max_tokens))
+    rounds = [(load, level, server) for load in loads for level in levels for server in servers]
+    return [
+        {
+            "load": load,
+            "concurrency": level,
+            "server": server,
+            **asyncio.run(run_load(servers[server], NAME, loads[load], level, max_tokens)),
+        }
+        for load, level, server in track(rounds, "Measuring")
+    ]
+
+
+def _soaked(options: argparse.Namespace, texts: Sequence[str]) -> dict[str, Any]:
+    with serving(casa_command(options.model, NAME, options.engine_arg), _LOGS / "soak.log") as casa:
+        running = soak(
+            casa.url,
+            casa.pid,
+            NAME,
+            texts,
+            60 * options.soak,
+            max(options.concurrency),
+            options.seed,
+            options.max_new_tokens,
+        )
+        return asyncio.run(running).figures()
+
+
+def some(texts: Sequence[str], count: int) -> list[str]:
+    """So many texts, from the beginning again where there are fewer."""
+    return list(islice(cycle(texts), count))
+
+
+def half(benign: Sequence[str], malicious: Sequence[str], count: int) -> list[str]:
+    """Texts of both kinds by turns."""
+    pairs = zip(some(benign, count), some(malicious, count), strict=True)
+    return [text for pair in pairs for text in pair][:count]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="casa-nano", help="casa-nano or a CASA folder")
+    parser.add_argument("--engine-arg", action="append", default=[], metavar="NAME=VALUE", help="for both servers")
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="requests at once")
+    parser.add_argument("--requests", type=int, default=64, help="at each level")
+    parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument("--split", choices=("dev", "test"), default="dev", help="whose queries are asked")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of queries and of bad requests")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="soak instead of measuring speed")
+    parser.add_argument("--out", type=Path, help="results/serving.json, or results/serving_soak.json")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
