@@ -48,6 +48,7 @@ class Recipe:
         base_model: hub id, folder, or "casa-nano".
         init_from: CASA model to go on from ("casa-nano", a folder, or a hub id); None starts afresh.
         dtype: type of the base model's weights; adapters are always float32.
+        quantization: "4bit" loads the decoder's linear layers in 4 bits (QLoRA; needs bitsandbytes).
         train_files: data files; "seed" is the data set that is shipped.
         template_files: further jailbreak framings for training, beside the shipped ones.
         jailbreak_share: share of either class that is wrapped in a jailbreak framing, in [0, 1].
@@ -77,6 +78,7 @@ class Recipe:
     base_model: str = field(metadata={"help": "hub id, folder, or casa-nano"})
     init_from: str | None = None
     dtype: Literal["float32", "bfloat16", "auto"] = "auto"
+    quantization: Literal["none", "4bit"] = "none"
     train_files: list[str] = field(default_factory=lambda: [SEED_DATA])
     template_files: list[str] = field(default_factory=list)
     jailbreak_share: float = 0.3
@@ -99,6 +101,38 @@ class Recipe:
     attention_examples: int = 2000
     attention_fit_learning_rate: float = 1e-3
     dev_limit: int = 64
+
+    def __post_init__(self) -> None:
+        """Checks every field and reports all errors at once.
+
+        Raises:
+            ValueError: a field is out of its range.
+        """
+        shares = ("jailbreak_share", "neutral_share", "buried_share", "small_talk_share", "prefill_share")
+        counts = (
+            *("buried_paragraphs", "refusal_variety", "max_train_examples", "max_prompt_tokens"),
+            *(
+                "attention_prompt_tokens",
+                "max_response_tokens",
+                "lora_r",
+                "lora_alpha",
+                "attention_examples",
+                "dev_limit",
+            ),
+        )
+        checks = {
+            **{f"{name} must be in [0, 1]": 0 <= getattr(self, name) <= 1 for name in shares},
+            **{f"{name} must be >= 1": getattr(self, name) is None or getattr(self, name) >= 1 for name in counts},
+            "jailbreak_share and neutral_share together must be at most 1": self.jailbreak_share + self.neutral_share
+            <= 1,
+            "response_share must be in (0, 1]": 0 < self.response_share <= 1,
+            "lora_dropout must be in [0, 1)": 0 <= self.lora_dropout < 1,
+            "attention_epochs must be >= 0": self.attention_epochs >= 0,
+            "attention_fit_learning_rate must be > 0": self.attention_fit_learning_rate > 0,
+            "train_files must name a file": bool(self.train_files),
+        }
+        if errors := [message for message, holds in checks.items() if not holds]:
+            raise ValueError("; ".join(errors))
 
 
 def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, CasaTrainingArguments]:
@@ -205,9 +239,12 @@ def loaded_base(recipe: Recipe, config: CasaConfig) -> tuple[Any, Any, ChatForma
     from casa.method.tokens import add_safety_tokens
     from casa.model.families import load_base, load_processor, tokenizer_of
     from casa.model.messages import ChatFormat
+    from casa.model.quantization import four_bit
 
     processor = load_processor(recipe.base_model)
-    base = load_base(recipe.base_model, "auto" if recipe.dtype == "auto" else getattr(torch, recipe.dtype))
+    dtype = "auto" if recipe.dtype == "auto" else getattr(torch, recipe.dtype)
+    options = {} if recipe.quantization == "none" else {"quantization_config": four_bit(recipe.base_model)}
+    base = load_base(recipe.base_model, dtype, **options)
     return base, processor, ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
 
 
