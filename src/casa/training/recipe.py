@@ -19,6 +19,7 @@ from casa.data.reading import (
     neutral_paragraphs,
     neutral_wrappers,
     read_examples,
+    shipped_refusals,
 )
 from casa.provenance import provenance
 from casa.training.mix import (
@@ -151,7 +152,7 @@ def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, C
 def training_examples(recipe: Recipe, seed: int) -> list[Example]:
     """The training split, refusals filled in, both classes wrapped alike."""
     train = [example for example in read_examples(recipe.train_files) if example.split == "train"]
-    train = with_refusals(train, seed, recipe.refusal_variety)
+    train = with_refusals(train, seed, recipe.refusal_variety, shipped_refusals())
     if recipe.max_train_examples is not None:
         train = random.Random(seed).sample(train, min(recipe.max_train_examples, len(train)))
     jailbreaks = jailbreak_templates("train", recipe.template_files)
