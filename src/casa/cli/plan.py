@@ -51,16 +51,16 @@ def _summary(plan: Plan, content: dict[str, Any]) -> Table:
 
 
 def _memory(memory: dict[str, dict[str, float]]) -> Table:
-    table = Table("GB on one GPU", *(name.replace("_", " ") for name in memory), title="Memory (estimated)")
+    table = Table("GB on one GPU", *memory, title="Memory (estimated)")
     for part in next(iter(memory.values())):
         table.add_row(part.replace("_", " "), *(f"{column[part] / _GB:.2f}" for column in memory.values()))
     return table
 
 
 def _gpus(content: dict[str, Any]) -> Table:
-    share = f"at {100 * content['assumed_utilisation']:.0f} % of the data sheet's dense bfloat16, assumed"
+    share = f"{content['setting']}; at {100 * content['assumed_utilisation']:.0f} % of the data sheet's dense bfloat16, assumed"
     table = Table("GPU", "fits", "hours of training", "hours round it", title=f"Time ({share})")
     for name, row in content["gpus"].items():
-        fits = "yes" if row["fits"] else "with --gradient_checkpointing" if row["fits_with_checkpointing"] else "no"
+        fits = "yes" if row["fits"] else f"only {row['fits_with']}" if row["fits_with"] else "no"
         table.add_row(name, fits, *(f"{row[hours]:.2g}" for hours in ("training_hours", "other_hours")))
     return table

@@ -22,7 +22,7 @@ class Architecture:
     Attributes:
         model_class: name of the base model's class.
         parameters: of the base model, towers included.
-        weight_bytes: that they take, in the types that they are loaded in.
+        weight_bytes: that they take, in the types that they are loaded in, by quantization.
         value_bytes: that an activation takes.
         lora_layers: linear layers that LoRA adapts: how many of each name.
         lora_parameters: of LoRA.
@@ -41,7 +41,7 @@ class Architecture:
 
     model_class: str
     parameters: int
-    weight_bytes: int
+    weight_bytes: dict[Quantization, int]
     value_bytes: int
     lora_layers: dict[str, int]
     lora_parameters: int
@@ -63,9 +63,7 @@ class Architecture:
         return self.lora_parameters + self.token_parameters + self.attention_parameters
 
 
-def read_architecture(
-    base: Any, tokens: SafetyTokens, config: CasaConfig, lora: dict[str, Any], quantization: Quantization = "none"
-) -> Architecture:
+def read_architecture(base: Any, tokens: SafetyTokens, config: CasaConfig, lora: dict[str, Any]) -> Architecture:
     """Attaches LoRA and safety attention to a base model, which is changed in place, and counts.
 
     Args:
@@ -73,7 +71,6 @@ def read_architecture(
         tokens: the safety tokens.
         config: the method's choices.
         lora: arguments of `peft.LoraConfig`.
-        quantization: of its linear layers, once it is loaded.
 
     Raises:
         ValueError: the model has nothing to adapt.
@@ -82,11 +79,12 @@ def read_architecture(
     experts, chosen = _experts(text)
     heads_width = text.num_attention_heads * _head_width(text)
     targets = lora_targets(base)
+    packed = {module.weight for module in quantized_layers(base).values()}
     inputs = [base.get_submodule(name).in_features for name in targets]
     counts = {
         "model_class": type(base).__name__,
         "parameters": sum(p.numel() for p in base.parameters()),
-        "weight_bytes": _weight_bytes(base, quantization),
+        "weight_bytes": {"none": _weight_bytes(base, set()), "4bit": _weight_bytes(base, packed)},
         "value_bytes": head.element_size(),
         "active_parameters": round(_active(layers_of(base), text)),
         "head_parameters": head.numel(),
@@ -114,8 +112,7 @@ def read_architecture(
     )
 
 
-def _weight_bytes(base: Any, quantization: Quantization) -> int:
-    packed = {module.weight for module in quantized_layers(base).values()} if quantization == "4bit" else set()
+def _weight_bytes(base: nn.Module, packed: set[nn.Parameter]) -> int:
     return round(sum(p.numel() * (BYTES_PER_WEIGHT if p in packed else p.element_size()) for p in base.parameters()))
 
 

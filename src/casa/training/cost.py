@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from casa.model.quantization import Quantization
 from casa.training.architecture import Architecture
 
 GIB = 2**30
@@ -62,7 +63,7 @@ GPUS = (
 )
 # Shares of the above that a training reaches, assumed, not measured: short sequences and no fused kernels; weights of 4 bits
 # are unpacked at every use.
-UTILISATION = {"none": 0.3, "4bit": 0.2}
+UTILISATION: dict[Quantization, float] = {"none": 0.3, "4bit": 0.2}
 BANDWIDTH_UTILISATION = 0.4
 
 
@@ -115,7 +116,7 @@ class Work:
     fitted: int
 
 
-def step_memory(shape: Architecture, work: Work, checkpointing: bool) -> Memory:
+def step_memory(shape: Architecture, work: Work, checkpointing: bool, quantization: Quantization = "none") -> Memory:
     """Memory of the largest batch, with or without gradient checkpointing."""
     tokens, b = work.rows * work.row_tokens, shape.value_bytes
     kept = layer_activations(shape) * tokens
@@ -123,7 +124,7 @@ def step_memory(shape: Architecture, work: Work, checkpointing: bool) -> Memory:
         kept = kept / shape.layers + shape.layers * b * shape.hidden_size * tokens
     vocabulary = shape.head_parameters / shape.hidden_size
     return Memory(
-        weights=shape.weight_bytes,
+        weights=shape.weight_bytes[quantization],
         adapters=_TRAINED_BYTES * shape.trainable,
         token_rows=2 * b * shape.head_parameters,
         activations=kept,
@@ -152,16 +153,18 @@ def forward_flops(shape: Architecture, length: float) -> float:
     return 2 * shape.active_parameters + 4 * shape.layers * length * shape.attention_width
 
 
-def training_hours(shape: Architecture, work: Work, gpu: Gpu, checkpointing: bool, utilisation: float) -> float:
+def training_hours(
+    shape: Architecture, work: Work, gpu: Gpu, checkpointing: bool, quantization: Quantization = "none"
+) -> float:
     """Hours of the training steps on one GPU."""
-    return training_flops(shape, work, checkpointing) / (gpu.flops * utilisation) / 3600
+    return training_flops(shape, work, checkpointing) / (gpu.flops * UTILISATION[quantization]) / 3600
 
 
-def other_hours(shape: Architecture, work: Work, gpu: Gpu, utilisation: float) -> float:
+def other_hours(shape: Architecture, work: Work, gpu: Gpu, quantization: Quantization = "none") -> float:
     """Hours of what stands round them: the base model's own answers, and hidden states for the fit of safety attention.
 
     Decoding reads all weights once for each token of a batch, so it is bound by bandwidth.
     """
     read = (work.own_answers + work.fitted) * work.prompt_tokens * forward_flops(shape, work.prompt_tokens)
-    decoding = math.ceil(work.own_answers / ANSWER_BATCH) * work.own_answer_tokens * shape.weight_bytes
-    return (read / (gpu.flops * utilisation) + decoding / (gpu.bandwidth * BANDWIDTH_UTILISATION)) / 3600
+    decoding = math.ceil(work.own_answers / ANSWER_BATCH) * work.own_answer_tokens * shape.weight_bytes[quantization]
+    return (read / (gpu.flops * UTILISATION[quantization]) + decoding / (gpu.bandwidth * BANDWIDTH_UTILISATION)) / 3600

@@ -11,16 +11,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from casa.data.held_out import held_out_queries
 from casa.data.reading import Example
 from casa.errors import CasaError, DataError
 from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 from casa.model.attach import add_token_rows
+from casa.model.checkpoint import read_config, resolve
+from casa.model.embedded import adapter_folder
 from casa.model.families import empty_base, load_processor, tokenizer_of, untrained_media
 from casa.model.messages import ChatFormat
+from casa.model.quantization import Quantization
 from casa.training.architecture import Architecture, read_architecture
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.batches import BalancedBatches, ConditionalDataset, fitting
@@ -29,6 +30,8 @@ from casa.training.mix import apart_by_answer
 from casa.training.recipe import Recipe, read_recipe, training_examples
 from casa.training.run_folder import claim_of, require_free
 
+Setting = tuple[Quantization, bool]  # whether with gradient checkpointing
+SETTINGS: tuple[Setting, ...] = (("none", False), ("none", True), ("4bit", False), ("4bit", True))
 NO_GPU_NEEDED = ["--use_cpu", "true"]  # transformers refuses bfloat16 where there is no GPU
 
 
@@ -59,7 +62,7 @@ class Plan:
     work: Work | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, with estimates for both kinds of memory and for every GPU."""
+        """All of it, with estimates of memory for every setting and of hours for every GPU."""
         return {
             "base_model": self.recipe.base_model,
             "problems": self.problems,
@@ -72,26 +75,28 @@ class Plan:
         }
 
     def _estimates(self, shape: Architecture, work: Work) -> dict[str, Any]:
-        memory = {on: step_memory(shape, work, on) for on in (False, True)}
-        checkpointing, share = self.training.gradient_checkpointing, UTILISATION[self.recipe.quantization]
+        chosen: Setting = (self.recipe.quantization, self.training.gradient_checkpointing)
+        memory = {setting: step_memory(shape, work, setting[1], setting[0]) for setting in SETTINGS}
         return {
-            "gradient_checkpointing": checkpointing,
-            "memory_bytes": {
-                "with_checkpointing" if on else "without_checkpointing": {**asdict(part), "total": part.total}
-                for on, part in memory.items()
-            },
-            "flops": training_flops(shape, work, checkpointing),
-            "assumed_utilisation": share,
+            "setting": described(*chosen),
+            "memory_bytes": {described(*s): {**asdict(part), "total": part.total} for s, part in memory.items()},
+            "flops": training_flops(shape, work, chosen[1]),
+            "assumed_utilisation": UTILISATION[chosen[0]],
             "gpus": {
                 gpu.name: {
-                    "fits": memory[checkpointing].fits(gpu),
-                    "fits_with_checkpointing": memory[True].fits(gpu),
-                    "training_hours": training_hours(shape, work, gpu, checkpointing, share),
-                    "other_hours": other_hours(shape, work, gpu, share),
+                    "fits": memory[chosen].fits(gpu),
+                    "fits_with": next((described(*s) for s in SETTINGS if memory[s].fits(gpu)), None),
+                    "training_hours": training_hours(shape, work, gpu, chosen[1], chosen[0]),
+                    "other_hours": other_hours(shape, work, gpu, chosen[0]),
                 }
                 for gpu in GPUS
             },
         }
+
+
+def described(quantization: Quantization, checkpointing: bool) -> str:
+    """A setting in words."""
+    return f"{'unquantised' if quantization == 'none' else '4 bits'}, {'with' if checkpointing else 'no'} checkpointing"
 
 
 def plan_recipe(path: Path, overrides: list[str]) -> Plan:
@@ -107,21 +112,22 @@ def plan_recipe(path: Path, overrides: list[str]) -> Plan:
     chat = None
     with _noted(problems, "base model"):
         processor = load_processor(recipe.base_model)
-        base = empty_base(recipe.base_model, "auto" if recipe.dtype == "auto" else getattr(torch, recipe.dtype))
+        base = empty_base(recipe.base_model, recipe.weight_dtype)
         with _noted(problems, "safety tokens"):
             plan.tokens = add_token_rows(base, processor, plan.config)
             _require_words(tokenizer_of(processor), plan.config)
             chat = ChatFormat(processor, plan.tokens, plan.config, untrained_media(base))
             chat.end_of_turn_id()
         if plan.tokens:
-            lora = {"r": recipe.lora_r, "lora_alpha": recipe.lora_alpha, "lora_dropout": recipe.lora_dropout}
             with _noted(problems, "LoRA"):
-                plan.shape = read_architecture(base, plan.tokens, plan.config, lora, recipe.quantization)
+                plan.shape = read_architecture(base, plan.tokens, plan.config, recipe.lora)
     with _noted(problems, "data"):
         _require_dev(recipe)
         examples = training_examples(recipe, plan.training.seed)
         if chat is not None:
             _count(plan, examples, chat)
+    with _noted(problems, "init_from"):
+        _require_start(recipe.init_from)
     with _noted(problems, "output_dir"):
         require_free(Path(str(plan.training.output_dir)), claim_of(recipe, plan.config, plan.training))
     plan.notes += _notes(plan)
@@ -137,13 +143,20 @@ def _noted(problems: list[str], where: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        problems.append(f"{where}: {error}".strip())
+        told = str(error) if isinstance(error, CasaError) else f"{type(error).__name__}: {error}"
+        problems.append(f"{where}: {told}".strip())
 
 
 def _require_words(tokenizer: Any, config: CasaConfig) -> None:
     for word in (config.safe_word, config.unsafe_word):
         if not tokenizer(word, add_special_tokens=False)["input_ids"]:
             raise CasaError(f"the tokenizer knows no piece of {word!r}, from which a safety token's row is to start")
+
+
+def _require_start(source: str | None) -> None:
+    """Checks the CASA model that training goes on from, if it is on this machine; one on the hub is not fetched."""
+    if source is not None and (adapter_folder(source) or Path(source).is_dir()):
+        read_config(resolve(source))
 
 
 def _require_dev(recipe: Recipe) -> None:
@@ -228,5 +241,9 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield "experts are left alone: LoRA adapts the linear layers only"
     if work and work.own_answers:
         yield f"the base model's own answers count as {work.own_answer_tokens} tokens each"
-    if shape and work and not any(step_memory(shape, work, True).fits(gpu) for gpu in GPUS):
-        yield "no GPU below is large enough: lower per_device_train_batch_size or max_prompt_tokens, or name --quantization 4bit"
+    if (
+        shape
+        and work
+        and not any(step_memory(shape, work, on, bits).fits(gpu) for bits, on in SETTINGS for gpu in GPUS)
+    ):
+        yield "no GPU above is large enough: lower per_device_train_batch_size or max_prompt_tokens"

@@ -135,6 +135,18 @@ class Recipe:
         if errors := [message for message, holds in checks.items() if not holds]:
             raise ValueError("; ".join(errors))
 
+    @property
+    def lora(self) -> dict[str, Any]:
+        """The adapters' shape, as arguments of `peft.LoraConfig`."""
+        return {"r": self.lora_r, "lora_alpha": self.lora_alpha, "lora_dropout": self.lora_dropout}
+
+    @property
+    def weight_dtype(self) -> Any:
+        """`dtype` as torch's, or "auto"."""
+        import torch
+
+        return "auto" if self.dtype == "auto" else getattr(torch, self.dtype)
+
 
 def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, CasaTrainingArguments]:
     """A recipe's dataclasses from YAML and `--field value` overrides.
@@ -152,7 +164,8 @@ def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, C
 def training_examples(recipe: Recipe, seed: int) -> list[Example]:
     """The training split, refusals filled in, both classes wrapped alike."""
     train = [example for example in read_examples(recipe.train_files) if example.split == "train"]
-    train = with_refusals(train, seed, recipe.refusal_variety, shipped_refusals())
+    others = () if any(example.malicious and example.answer for example in train) else shipped_refusals()
+    train = with_refusals(train, seed, recipe.refusal_variety, others)
     if recipe.max_train_examples is not None:
         train = random.Random(seed).sample(train, min(recipe.max_train_examples, len(train)))
     jailbreaks = jailbreak_templates("train", recipe.template_files)
@@ -204,9 +217,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     short = fitting(examples, chat, recipe.max_prompt_tokens)
     answered = with_answers(short, base, chat, recipe, training.seed, output)
     set_seed(training.seed)  # the Trainer would only seed after the adapter has got its first weights
-    casa = CasaModel.attach(
-        base, processor, config, r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout
-    )
+    casa = CasaModel.attach(base, processor, config, **recipe.lora)
     if recipe.init_from is not None:
         load_trained_weights(casa, resolve(recipe.init_from))
     dataset = ConditionalDataset(answered, casa.chat, recipe.max_response_tokens)
@@ -235,17 +246,14 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
 
 def loaded_base(recipe: Recipe, config: CasaConfig) -> tuple[Any, Any, ChatFormat]:
     """The recipe's base model, its processor (with the safety tokens) and its chat format."""
-    import torch
-
     from casa.method.tokens import add_safety_tokens
     from casa.model.families import load_base, load_processor, tokenizer_of
     from casa.model.messages import ChatFormat
     from casa.model.quantization import four_bit
 
     processor = load_processor(recipe.base_model)
-    dtype = "auto" if recipe.dtype == "auto" else getattr(torch, recipe.dtype)
     options = {} if recipe.quantization == "none" else {"quantization_config": four_bit(recipe.base_model)}
-    base = load_base(recipe.base_model, dtype, **options)
+    base = load_base(recipe.base_model, recipe.weight_dtype, **options)
     return base, processor, ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
 
 
