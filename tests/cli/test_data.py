@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from casa.data.reading import data_folder
+from casa.data.held_out import held_out_queries
 
 from .conftest import json_lines
 
@@ -13,8 +13,7 @@ pytest.importorskip("datasketch", reason="pip install 'casa-mllm[data]'")
 @pytest.fixture
 def mix(tmp_path):
     """Two sources; the second malicious query is one of the project's own test split."""
-    rows = [json.loads(line) for line in (data_folder() / "queries" / "fraud.jsonl").read_text().splitlines()]
-    held_out = next(row["text"] for row in rows if row["split"] == "test" and row["label"] == "malicious")
+    held_out = held_out_queries("test", 0)["malicious"][0].text
     (tmp_path / "bad.jsonl").write_text(
         "".join(json.dumps({"q": text}) + "\n" for text in ("Be rude to them", held_out))
     )

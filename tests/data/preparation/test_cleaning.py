@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casa.data.overlap import Overlap, words
@@ -68,7 +68,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(bad=TEXTS, good=TEXTS)
 def test_every_row_is_kept_or_removed_once_and_no_text_is_kept_twice(bad, good):
     found = rows(*bad) + rows(*good, source=GOOD)
