@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from casa.data.held_out import held_out_queries
 from casa.data.reading import Example
@@ -24,11 +23,12 @@ from casa.model.messages import ChatFormat
 from casa.model.quantization import Quantization
 from casa.training.architecture import Architecture, read_architecture
 from casa.training.arguments import CasaTrainingArguments
-from casa.training.batches import BalancedBatches, ConditionalDataset, fitting
+from casa.training.batches import fitting
 from casa.training.cost import GPUS, UTILISATION, Work, other_hours, step_memory, training_flops, training_hours
 from casa.training.mix import apart_by_answer
 from casa.training.recipe import Recipe, read_recipe, training_examples
 from casa.training.run_folder import claim_of, require_free
+from casa.training.workload import rows_of, work_of
 
 Setting = tuple[Quantization, bool]  # whether with gradient checkpointing
 SETTINGS: tuple[Setting, ...] = (("none", False), ("none", True), ("4bit", False), ("4bit", True))
@@ -165,70 +165,21 @@ def _require_dev(recipe: Recipe) -> None:
         raise DataError(f"the dev split of {', '.join(recipe.train_files)} has no {' and no '.join(lacking)} queries")
 
 
-class _Row(NamedTuple):
-    """Tokens of an example's prompt and answer, and its label."""
-
-    prompt: int
-    answer: int
-    malicious: bool
-
-
 def _count(plan: Plan, examples: Sequence[Example], chat: ChatFormat) -> None:
     """Fills in examples and work; answers of the base model, which are not known yet, count as of the longest length."""
     recipe = plan.recipe
     short = fitting(examples, chat, recipe.max_prompt_tokens)
     answered, verdict_only = apart_by_answer(short, recipe.response_share, plan.training.seed)
-    own = [e for e in answered if not e.malicious] if recipe.benign_answers == "base" else []
-    taught = [e for e in answered if e.answer is not None and e not in own]
-    rows = [*_rows([*verdict_only, *taught], chat, recipe), *_rows(own, chat, recipe, recipe.max_response_tokens)]
+    from_base = recipe.benign_answers == "base"
+    own = [e for e in answered if from_base and not e.malicious]
+    taught = [e for e in answered if e.answer is not None and (e.malicious or not from_base)]
+    rows = [*rows_of([*verdict_only, *taught], chat, recipe), *rows_of(own, chat, recipe, recipe.max_response_tokens)]
     plan.examples = {
         **Counter("malicious" if row.malicious else "benign" for row in rows),
         "left out, prompt too long": len(examples) - len(short),
         "left out, no answer": len(short) - len(rows),
     }
-    plan.work = _work(rows, len(own), recipe, plan.training)
-
-
-def _rows(examples: Sequence[Example], chat: ChatFormat, recipe: Recipe, answer: int | None = None) -> list[_Row]:
-    """Lengths of examples; `answer` replaces that of their answers."""
-    items = ConditionalDataset(examples, chat, recipe.max_response_tokens).items
-    lengths = [len(item.given_ids) + len(item.response_ids) if answer is None else answer for item in items]
-    return [
-        _Row(item.inputs["input_ids"].shape[1], length, item.malicious)
-        for item, length in zip(items, lengths, strict=True)
-    ]
-
-
-def _work(rows: Sequence[_Row], own_answers: int, recipe: Recipe, training: CasaTrainingArguments) -> Work:
-    batches = list(
-        BalancedBatches(
-            [row.malicious for row in rows],
-            [(bool(row.answer), row.prompt + row.answer) for row in rows],
-            training.per_device_train_batch_size,
-            math.ceil(training.num_train_epochs),
-            training.seed,
-        )
-    )
-    steps = math.ceil(len(batches) / training.gradient_accumulation_steps)
-    if training.max_steps > 0:
-        batches *= math.ceil(training.max_steps / steps)
-        steps = training.max_steps
-    used = batches[: steps * training.gradient_accumulation_steps]
-    # a row is its prompt, the safety token, and its answer but for the last token, both padded to the batch's longest
-    shapes = [(len(batch), max(rows[i].prompt for i in batch), max(rows[i].answer for i in batch)) for batch in used]
-    size, prompt, answer = max(shapes, key=lambda shape: shape[0] * (shape[1] + shape[2]))
-    return Work(
-        steps=steps,
-        tokens=sum(count * (longest + length) for count, longest, length in shapes),
-        answer_positions=sum(count * (length + 1) for count, _, length in shapes),
-        rows=size,
-        row_tokens=prompt + answer,
-        row_answer=answer + 1,
-        own_answers=own_answers,
-        own_answer_tokens=recipe.max_response_tokens,
-        prompt_tokens=sum(row.prompt for row in rows) / len(rows),
-        fitted=min(recipe.attention_examples, len(rows)) if recipe.attention_epochs else 0,
-    )
+    plan.work = work_of(rows, len(own), recipe, plan.training)
 
 
 def _notes(plan: Plan) -> Iterator[str]:
