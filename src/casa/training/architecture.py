@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
@@ -112,7 +113,7 @@ def read_architecture(base: Any, tokens: SafetyTokens, config: CasaConfig, lora:
     )
 
 
-def _weight_bytes(base: nn.Module, packed: set[nn.Parameter]) -> int:
+def _weight_bytes(base: nn.Module, packed: Set[Tensor]) -> int:
     return round(sum(p.numel() * (BYTES_PER_WEIGHT if p in packed else p.element_size()) for p in base.parameters()))
 
 
