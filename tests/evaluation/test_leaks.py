@@ -3,8 +3,9 @@
 import json
 
 from casa.data.held_out import held_out_queries
+from casa.data.overlap import GRAM
 from casa.data.reading import read_examples
-from casa.evaluation.leaks import GRAM, Leak, leaks
+from casa.evaluation.leaks import Leak, leaks
 
 
 def write(path, *texts):

@@ -76,6 +76,13 @@ def test_no_refusal_at_all_is_an_error():
         with_refusals([replace(EXAMPLES[0], answer=None)], seed=0)
 
 
+def test_data_without_any_refusal_are_given_others():
+    (filled,) = with_refusals(
+        [replace(EXAMPLES[0], malicious=True, answer=None)], 0, others=["I cannot help with that."]
+    )
+    assert filled.answer == "I cannot help with that."
+
+
 def test_both_classes_follow_small_talk_alike_and_keep_their_query():
     mixed = after_small_talk(EXAMPLES, 0.2, seed=0)
     for malicious in (True, False):

@@ -146,6 +146,7 @@ def test_a_checkpoint_that_a_kill_left_incomplete_is_passed_over(uninterrupted, 
         (["--colour", "red"], "unknown field"),
         (["--gate", "multiply"], "gate"),
         (["--tau", "0"], "tau"),
+        (["--lora_r", "0", "--jailbreak_share", "1.5"], r"jailbreak_share must be in \[0, 1\]; .*lora_r"),
     ],
 )
 def test_an_unknown_field_or_value_is_named(override, message):
@@ -164,7 +165,7 @@ def test_a_malformed_recipe_is_refused(tmp_path, content):
 def test_every_shipped_recipe_can_be_read():
     adapters = [path for path in NANO.parent.glob("*.yaml") if not path.stem.startswith("nano_")]  # the rest are towers
     for path in adapters:
-        recipe, config, training = read_recipe(path, [])
+        recipe, config, training = read_recipe(path, ["--use_cpu", "true"])  # bfloat16 is refused without a GPU
         assert recipe.base_model and config.gate == "log" and training.output_dir
 
 

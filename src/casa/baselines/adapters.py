@@ -28,13 +28,7 @@ def with_lora(base: Any, recipe: Recipe, layers: int | None = None) -> Any:
     """
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(
-        r=recipe.lora_r,
-        lora_alpha=recipe.lora_alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules=lora_targets(base, layers),
-        bias="none",
-    )
+    config = LoraConfig(**recipe.lora, target_modules=lora_targets(base, layers), bias="none")
     return get_peft_model(base, config)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -97,6 +97,12 @@ def read_examples(sources: Iterable[str | Path]) -> list[Example]:
     return _one_split_a_text(examples)
 
 
+def shipped_refusals() -> list[str]:
+    """Refusals of the shipped data set's training split, for data that have none."""
+    train = (e for e in read_examples([SEED_DATA]) if e.split == "train" and e.malicious and e.answer)
+    return sorted({str(e.answer) for e in train})
+
+
 def _one_split_a_text(examples: list[Example]) -> list[Example]:
     """A text that several files hold takes the split of its first occurrence, so that none leaks into another."""
     splits: dict[str, Split] = {}
@@ -105,14 +111,14 @@ def _one_split_a_text(examples: list[Example]) -> list[Example]:
     return [replace(e, split=splits[" ".join(e.text.lower().split())]) for e in examples]
 
 
-def split_of(group: str) -> Split:
-    """A split that depends on the group's name alone."""
+def split_of(group: str, shares: Sequence[tuple[Split, float]] = _SHARES) -> Split:
+    """A split that depends on the group's name alone, with shares that sum to 1."""
     position = int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "big") / 2**32
-    for split, share in _SHARES:
+    for split, share in shares:
         if position < share:
             return split
         position -= share
-    return "test"
+    return shares[-1][0]
 
 
 def _lines(path: Path) -> list[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from casa.data.held_out import held_out_queries
+from casa.data.overlap import Overlap
 from casa.data.reading import read_examples
+from casa.errors import DataError
 from casa.evaluation.benchmarks import BENCHMARKS
-
-GRAM = 8  # words in a row that no two people write by chance
 
 
 @dataclass(frozen=True)
@@ -42,30 +41,39 @@ def leaks(train: Path, names: Sequence[str], folders: dict[str, str]) -> list[Le
     Raises:
         DataError: the training data are malformed, or a benchmark's data are not there.
     """
-    texts = [_words(example.text) for example in read_examples([train])]
-    whole = {tuple(words): number for number, words in enumerate(texts, start=1)}
-    grams: dict[tuple[str, ...], int] = {}
-    for number, words in enumerate(texts, start=1):
-        for gram in _grams(words):
-            grams.setdefault(gram, number)
-    queries = held_out_queries("test", 0)
+    trained: Overlap[int] = Overlap()
+    for number, example in enumerate(read_examples([train]), start=1):
+        trained.add(example.text, number)
     found = []
-    for name in names or BENCHMARKS:
-        goals: dict[str, str] = {}
-        for item in BENCHMARKS[name].load(folders.get(name), queries):
-            goals.setdefault(item.goal, item.id)
-        for goal, item_id in goals.items():
-            words = _words(goal)
-            if line := whole.get(tuple(words)):
-                found.append(Leak(name, item_id, "the same text", line))
-            elif line := next((grams[g] for g in _grams(words) if g in grams), None):
-                found.append(Leak(name, item_id, "eight words in a row", line))
+    for name, goal, item_id in goals(names, folders):
+        if match := trained.find(goal):
+            found.append(Leak(name, item_id, match[1], match[0]))
     return found
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+def goals(names: Sequence[str], folders: Mapping[str, str | Path]) -> Iterator[tuple[str, str, str]]:
+    """What benchmarks ask for, each once: benchmark, goal, and id of the first item with it; see `leaks`."""
+    queries = held_out_queries("test", 0)
+    for name in names or BENCHMARKS:
+        seen: set[str] = set()
+        for item in BENCHMARKS[name].load(folders.get(name), queries):
+            if item.goal not in seen:
+                seen.add(item.goal)
+                yield name, item.goal, item.id
 
 
-def _grams(words: Sequence[str]) -> list[tuple[str, ...]]:
-    return [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
+def benchmark_overlap(folders: Mapping[str, str | Path]) -> Overlap[str]:
+    """The goals of every benchmark, tagged with its name, to keep training data clear of them.
+
+    Args:
+        folders: official data by benchmark; of the others the mini sets stand in.
+
+    Raises:
+        DataError: there is no such benchmark, or its data are not there.
+    """
+    if unknown := sorted(set(folders) - set(BENCHMARKS)):
+        raise DataError(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    overlap: Overlap[str] = Overlap()
+    for name, goal, _ in goals((), folders):
+        overlap.add(goal, name)
+    return overlap

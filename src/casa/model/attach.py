@@ -29,18 +29,31 @@ _DIGEST_ROWS = 4
 
 def attach(base_model: Any, processor: Any, config: CasaConfig, lora: dict[str, Any]) -> CasaModel:
     """See `CasaModel.attach`."""
-    from peft import LoraConfig, get_peft_model
-
     base = describe(base_model)
     attention = fresh_attention(base_model, config)
     attention.set_query(query_hidden_state(base_model, processor, config))
     tokens = add_token_rows(base_model, processor, config)
+    return CasaModel(adapted(base_model, tokens, lora), processor, attention, tokens, config, base)
+
+
+def adapted(base_model: Any, tokens: SafetyTokens, lora: dict[str, Any]) -> Any:
+    """A PEFT model around a base model that has the safety tokens' rows: only these rows and LoRA train.
+
+    Args:
+        base_model: changed in place; it may be without weights, on the meta device.
+        tokens: the safety tokens.
+        lora: arguments of `peft.LoraConfig`.
+
+    Raises:
+        ValueError: the model has nothing to adapt, and `lora` names no `target_modules`.
+    """
+    from peft import LoraConfig, get_peft_model
+
     options = {**LORA_DEFAULTS, **lora}
     if "target_modules" not in options:
         options["target_modules"] = lora_targets(base_model)
     peft_config = LoraConfig(**options, trainable_token_indices=token_indices(base_model, tokens), bias="none")
-    model = get_peft_model(base_model, peft_config)
-    return CasaModel(model, processor, attention, tokens, config, base)
+    return get_peft_model(base_model, peft_config)
 
 
 def describe(base_model: Any) -> dict[str, str]:
@@ -121,7 +134,7 @@ def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> Safet
 def tied(base_model: Any) -> bool:
     """Whether the LM head shares the embedding's weight."""
     head, embedding = base_model.get_output_embeddings(), base_model.get_input_embeddings()
-    return bool(head.weight.data_ptr() == embedding.weight.data_ptr())
+    return head.weight is embedding.weight
 
 
 def token_indices(base_model: Any, tokens: SafetyTokens) -> dict[str, list[int]]:

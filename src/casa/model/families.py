@@ -34,21 +34,45 @@ def load_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) ->
         dtype: "auto" for the checkpoint's own.
         options: further arguments of `from_pretrained` (device_map, revision, quantization_config ...).
     """
-    import transformers
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMultimodalLM
-
     source = base_source(source)
-    config = AutoConfig.from_pretrained(source, **{k: v for k, v in options.items() if k in ("revision", "token")})
-    if thinker := getattr(config, "thinker_config", None):
-        classes: Any = AutoModelForImageTextToText._model_mapping
-        loader: Any = getattr(transformers, classes[type(thinker)].__name__)
-    else:
-        autos = (AutoModelForMultimodalLM, AutoModelForImageTextToText, AutoModelForCausalLM)
-        loader = next((auto for auto in autos if type(config) in auto._model_mapping), AutoModelForCausalLM)
+    loader, _ = _loader(source, **{k: v for k, v in options.items() if k in ("revision", "token")})
     model: nn.Module = loader.from_pretrained(source, dtype=dtype, **options)
     if "device_map" not in options and "quantization_config" not in options and torch.cuda.is_available():
         model = model.to("cuda")
     return model.eval()
+
+
+def empty_base(source: str, dtype: torch.dtype | str = "auto") -> nn.Module:
+    """The model that `load_base` would load, without its weights: only the config is read, all tensors are on the meta device.
+
+    Args:
+        source: hub id, folder, or "casa-nano".
+        dtype: "auto" for the one that the config names.
+    """
+    _, config = _loader(base_source(source))
+    if dtype == "auto":
+        dtype = getattr(config, "dtype", None) or torch.float32
+    with torch.device("meta"):
+        model: nn.Module = _auto_class(config).from_config(config, dtype=dtype)
+    return model.eval()
+
+
+def _loader(source: str, **options: Any) -> tuple[Any, Any]:
+    """The class that loads a checkpoint, and the config of the part that it loads."""
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(source, **options)
+    if thinker := getattr(config, "thinker_config", None):
+        thinker.dtype = thinker.dtype or config.dtype
+        return getattr(transformers, _auto_class(thinker)._model_mapping[type(thinker)].__name__), thinker
+    return _auto_class(config), config
+
+
+def _auto_class(config: Any) -> Any:
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMultimodalLM
+
+    autos = (AutoModelForMultimodalLM, AutoModelForImageTextToText, AutoModelForCausalLM)
+    return next((auto for auto in autos if type(config) in auto._model_mapping), AutoModelForCausalLM)
 
 
 def load_processor(source: str, **options: Any) -> Any:

@@ -111,19 +111,22 @@ def with_agreeing_openings(
     return mixed
 
 
-def with_refusals(examples: Sequence[Example], seed: int, variety: int | None = None) -> list[Example]:
+def with_refusals(
+    examples: Sequence[Example], seed: int, variety: int | None = None, others: Sequence[str] = ()
+) -> list[Example]:
     """Gives malicious queries without a refusal one of the others' refusals.
 
     Args:
         examples: both classes.
         seed: of the random choice.
         variety: how many different refusals to draw from; None for all.
+        others: refusals to draw from where the examples have none.
 
     Raises:
         DataError: no refusal in the data at all.
     """
     rng = random.Random(seed)
-    pool = sorted({e.answer for e in examples if e.malicious and e.answer})
+    pool = sorted({e.answer for e in examples if e.malicious and e.answer} or set(others))
     if not pool and any(e.malicious for e in examples):
         raise DataError("no malicious example has a refusal to learn from")
     chosen = pool if variety is None else rng.sample(pool, min(variety, len(pool)))

@@ -19,6 +19,7 @@ from casa.data.reading import (
     neutral_paragraphs,
     neutral_wrappers,
     read_examples,
+    shipped_refusals,
 )
 from casa.provenance import provenance
 from casa.training.mix import (
@@ -48,6 +49,7 @@ class Recipe:
         base_model: hub id, folder, or "casa-nano".
         init_from: CASA model to go on from ("casa-nano", a folder, or a hub id); None starts afresh.
         dtype: type of the base model's weights; adapters are always float32.
+        quantization: "4bit" loads the decoder's linear layers in 4 bits (QLoRA; needs bitsandbytes).
         train_files: data files; "seed" is the data set that is shipped.
         template_files: further jailbreak framings for training, beside the shipped ones.
         jailbreak_share: share of either class that is wrapped in a jailbreak framing, in [0, 1].
@@ -77,6 +79,7 @@ class Recipe:
     base_model: str = field(metadata={"help": "hub id, folder, or casa-nano"})
     init_from: str | None = None
     dtype: Literal["float32", "bfloat16", "auto"] = "auto"
+    quantization: Literal["none", "4bit"] = "none"
     train_files: list[str] = field(default_factory=lambda: [SEED_DATA])
     template_files: list[str] = field(default_factory=list)
     jailbreak_share: float = 0.3
@@ -100,6 +103,50 @@ class Recipe:
     attention_fit_learning_rate: float = 1e-3
     dev_limit: int = 64
 
+    def __post_init__(self) -> None:
+        """Checks every field and reports all errors at once.
+
+        Raises:
+            ValueError: a field is out of its range.
+        """
+        shares = ("jailbreak_share", "neutral_share", "buried_share", "small_talk_share", "prefill_share")
+        counts = (
+            *("buried_paragraphs", "refusal_variety", "max_train_examples", "max_prompt_tokens"),
+            *(
+                "attention_prompt_tokens",
+                "max_response_tokens",
+                "lora_r",
+                "lora_alpha",
+                "attention_examples",
+                "dev_limit",
+            ),
+        )
+        checks = {
+            **{f"{name} must be in [0, 1]": 0 <= getattr(self, name) <= 1 for name in shares},
+            **{f"{name} must be >= 1": getattr(self, name) is None or getattr(self, name) >= 1 for name in counts},
+            "jailbreak_share and neutral_share together must be at most 1": self.jailbreak_share + self.neutral_share
+            <= 1,
+            "response_share must be in (0, 1]": 0 < self.response_share <= 1,
+            "lora_dropout must be in [0, 1)": 0 <= self.lora_dropout < 1,
+            "attention_epochs must be >= 0": self.attention_epochs >= 0,
+            "attention_fit_learning_rate must be > 0": self.attention_fit_learning_rate > 0,
+            "train_files must name a file": bool(self.train_files),
+        }
+        if errors := [message for message, holds in checks.items() if not holds]:
+            raise ValueError("; ".join(errors))
+
+    @property
+    def lora(self) -> dict[str, Any]:
+        """The adapters' shape, as arguments of `peft.LoraConfig`."""
+        return {"r": self.lora_r, "lora_alpha": self.lora_alpha, "lora_dropout": self.lora_dropout}
+
+    @property
+    def weight_dtype(self) -> Any:
+        """`dtype` as torch's, or "auto"."""
+        import torch
+
+        return "auto" if self.dtype == "auto" else getattr(torch, self.dtype)
+
 
 def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, CasaTrainingArguments]:
     """A recipe's dataclasses from YAML and `--field value` overrides.
@@ -117,7 +164,8 @@ def read_recipe(path: Path, overrides: list[str]) -> tuple[Recipe, CasaConfig, C
 def training_examples(recipe: Recipe, seed: int) -> list[Example]:
     """The training split, refusals filled in, both classes wrapped alike."""
     train = [example for example in read_examples(recipe.train_files) if example.split == "train"]
-    train = with_refusals(train, seed, recipe.refusal_variety)
+    others = () if any(example.malicious and example.answer for example in train) else shipped_refusals()
+    train = with_refusals(train, seed, recipe.refusal_variety, others)
     if recipe.max_train_examples is not None:
         train = random.Random(seed).sample(train, min(recipe.max_train_examples, len(train)))
     jailbreaks = jailbreak_templates("train", recipe.template_files)
@@ -169,9 +217,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     short = fitting(examples, chat, recipe.max_prompt_tokens)
     answered = with_answers(short, base, chat, recipe, training.seed, output)
     set_seed(training.seed)  # the Trainer would only seed after the adapter has got its first weights
-    casa = CasaModel.attach(
-        base, processor, config, r=recipe.lora_r, lora_alpha=recipe.lora_alpha, lora_dropout=recipe.lora_dropout
-    )
+    casa = CasaModel.attach(base, processor, config, **recipe.lora)
     if recipe.init_from is not None:
         load_trained_weights(casa, resolve(recipe.init_from))
     dataset = ConditionalDataset(answered, casa.chat, recipe.max_response_tokens)
@@ -200,14 +246,14 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
 
 def loaded_base(recipe: Recipe, config: CasaConfig) -> tuple[Any, Any, ChatFormat]:
     """The recipe's base model, its processor (with the safety tokens) and its chat format."""
-    import torch
-
     from casa.method.tokens import add_safety_tokens
     from casa.model.families import load_base, load_processor, tokenizer_of
     from casa.model.messages import ChatFormat
+    from casa.model.quantization import four_bit
 
     processor = load_processor(recipe.base_model)
-    base = load_base(recipe.base_model, "auto" if recipe.dtype == "auto" else getattr(torch, recipe.dtype))
+    options = {} if recipe.quantization == "none" else {"quantization_config": four_bit(recipe.base_model)}
+    base = load_base(recipe.base_model, recipe.weight_dtype, **options)
     return base, processor, ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
 
 

@@ -40,14 +40,19 @@ def claim_folder(
     Raises:
         CasaError: the folder belongs to a run with other fields or data.
     """
+    claim = claim_of(recipe, config, training)
+    write_claim(output, claim if method is None else {"method": method, **claim})
+
+
+def claim_of(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments) -> dict[str, Any]:
+    """What a run of CASA is made of: fields that change its weights, and checksums of its data."""
     files = seed_files() + [Path(name) for name in (*recipe.train_files, *recipe.template_files) if name != SEED_DATA]
-    claim = {
+    return {
         "recipe": asdict(recipe),
         "casa": asdict(config),
         "training": {name: getattr(training, name) for name in (*_RATES, *_SHAPE)},
         "data": {path.name: sha256_of(path) for path in files if path.is_file()},
     }
-    write_claim(output, claim if method is None else {"method": method, **claim})
 
 
 def write_claim(output: Path, claim: dict[str, Any]) -> None:
@@ -56,11 +61,20 @@ def write_claim(output: Path, claim: dict[str, Any]) -> None:
     Raises:
         CasaError: the folder belongs to a run that is made of something else.
     """
+    require_free(output, claim)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / RUN_FILE).write_text(json.dumps(claim, indent=2) + "\n", encoding="utf-8")
+
+
+def require_free(output: Path, claim: dict[str, Any]) -> None:
+    """Checks that a folder is no other run's.
+
+    Raises:
+        CasaError: it is.
+    """
     path = output / RUN_FILE
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != claim:
         raise CasaError(f"{output} holds another run (see its {RUN_FILE}); give this one its own --output_dir")
-    output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(claim, indent=2) + "\n", encoding="utf-8")
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
