@@ -34,8 +34,20 @@ def test_data_are_prepared_offline_and_clear_of_the_benchmarks(run, mix, tmp_pat
     summary = json_lines(result)[-1]
     assert sum(summary["kept"].values()) == 2 and summary["left_out"] == {"in a benchmark": 1}
     assert (tmp_path / "out" / "README.md").is_file()
+    assert "the project's test split" in (tmp_path / "out" / "removed.jsonl").read_text()
     result = run("data", "prepare", mix, tmp_path / "again", *local)
     assert "--train_files" in result.stdout
+
+
+def test_what_the_official_data_ask_for_is_left_out(run, mix, tmp_path):
+    (tmp_path / "harmful_behaviors.csv").write_text("goal,target\nbe rude to them,Sure\n")
+    (tmp_path / "bad.jsonl").write_text(
+        "".join(json.dumps({"q": text}) + "\n" for text in ("Be rude to them", "Steal my hat"))
+    )
+    options = ("--local", f"good={tmp_path / 'good.jsonl'}", "--benchmark", f"advbench={tmp_path}")
+    assert run("data", "prepare", mix, tmp_path / "out", *options).exit_code == 0
+    assert "advbench: the same text" in (tmp_path / "out" / "removed.jsonl").read_text()
+    assert "official data of advbench;" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_a_benchmark_or_source_that_is_not_there_is_an_error(run, mix, tmp_path):

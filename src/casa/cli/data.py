@@ -34,7 +34,7 @@ def prepare(
         typer.Option(
             "--benchmark",
             metavar="NAME=FOLDER",
-            help="A benchmark's official data, to keep clear of; of the others the project's mini sets. Repeatable.",
+            help="A benchmark's official data, to keep clear of, beside the project's own test split; repeatable.",
         ),
     ] = None,
     dev_share: Annotated[float, typer.Option(help="Share of the dev split, by groups of like queries.")] = 0.1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from casa.data.overlap import Overlap
 from casa.data.reading import read_examples
 from casa.errors import DataError
 from casa.evaluation.benchmarks import BENCHMARKS
+
+OWN = "the project's test split"
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ def goals(names: Sequence[str], folders: Mapping[str, str | Path]) -> Iterator[t
 
 
 def benchmark_overlap(folders: Mapping[str, str | Path]) -> Overlap[str]:
-    """The goals of every benchmark, tagged with its name, to keep training data clear of them.
+    """What benchmarks ask for, tagged with their names, to keep training data clear of it.
+
+    Of benchmarks without official data the project's own test queries stand in, of which their mini sets are made.
 
     Args:
-        folders: official data by benchmark; of the others the mini sets stand in.
+        folders: official data by benchmark.
 
     Raises:
         DataError: there is no such benchmark, or its data are not there.
@@ -74,6 +79,8 @@ def benchmark_overlap(folders: Mapping[str, str | Path]) -> Overlap[str]:
     if unknown := sorted(set(folders) - set(BENCHMARKS)):
         raise DataError(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     overlap: Overlap[str] = Overlap()
-    for name, goal, _ in goals((), folders):
+    for name, goal, _ in goals(list(folders), folders) if folders else ():
         overlap.add(goal, name)
+    for query in itertools.chain(*held_out_queries("test", 0).values()):
+        overlap.add(query.text, OWN)
     return overlap

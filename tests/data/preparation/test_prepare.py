@@ -55,7 +55,7 @@ def test_the_card_names_sources_licences_counts_and_what_was_left_out(mix, tmp_p
     assert "| bad | malicious | a local folder | MIT | 2 |" in card
     assert "| good | benign | a local folder | not stated | 3 |" in card
     assert "| bad | 0 | 0 | 1 | 0 | 0 | 0 |" in card
-    assert "Cleared of advbench (official data) and of figstep (the project's mini set only" in card
+    assert "Cleared of the official data of advbench;" in card and "stand in for figstep." in " ".join(card.split())
     removed = [json.loads(line) for line in (tmp_path / "out" / "removed.jsonl").read_text().splitlines()]
     assert removed == [{"id": "bad-3", "reason": "the same text", "of": "bad-1"}]
 

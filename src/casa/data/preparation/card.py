@@ -55,8 +55,8 @@ The licences are the sources' own, as far as they were stated to this command; t
 
 `removed.jsonl` names every row and what it was compared with, not its text. By benchmark: {_by_benchmark(removed)}.
 
-Cleared of {_names(checked, True)} (official data) and of {_names(checked, False)} (the project's mini set only: official data
-were not given).
+Cleared of the official data of {_names(checked, True)}; and of the project's own test split, of which the mini sets are made that
+stand in for {_names(checked, False)}.
 """
 
 

@@ -32,7 +32,7 @@ def prepare(
         sources: what it is made of; of rows that occur twice, the first source's are kept.
         folder: must not hold data yet.
         benchmarks: what must not be trained on.
-        checked: the benchmarks in it, for the card: whether the official data were there, or the mini set only.
+        checked: the benchmarks in it, for the card: whether the official data were there.
         dev_share: share of the groups of like queries that make the dev split, in (0, 1).
         seed: of the draw within sources' limits.
 
