@@ -17,10 +17,11 @@ from casa.apps.annotation.session import Progress, Sessions, Task
 from casa.errors import CasaError, MissingDependencyError
 
 if TYPE_CHECKING:
-    from gradio import Blocks, Request
+    from gradio import Blocks
 
 FOLDER = Path(__file__).parent
 _ROLES = {"system": "System message", "user": "User", "assistant": "Assistant"}
+_TOKEN = "() => new URLSearchParams(location.search).get('rater') ?? ''"
 _TO_TOP = "() => window.scrollTo(0, 0)"
 
 
@@ -63,8 +64,7 @@ def rating_page(sessions: Sessions) -> Blocks:
                 *(gr.update(visible=task is not None and task.rubric.name == name) for name in rows),
             ]
 
-        def opened(request: Request) -> list[Any]:
-            given = request.query_params.get("rater", "")
+        def opened(given: str) -> list[Any]:
             return [given, *updates(sessions.progress(given), None)]
 
         def goes_on(given: str) -> list[Any]:
@@ -81,7 +81,7 @@ def rating_page(sessions: Sessions) -> Blocks:
             return result
 
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-        page.load(opened, outputs=[token, *view], **settings)
+        page.load(opened, token, [token, *view], js=_TOKEN, **settings)
         start.click(goes_on, token, view, **settings).then(None, js=_TO_TOP)
         for button, action in buttons:
             button.click(partial(acted, action), [token, shown], view, **settings).success(None, js=_TO_TOP)

@@ -47,7 +47,7 @@ def rating_app(sessions: Sessions) -> FastAPI:
         return response
 
     system = ("system-ui", "sans-serif")  # gradio's own theme fetches fonts
-    theme = gr.themes.Default(font=system, font_mono=("ui-monospace", "monospace"))
+    theme = gr.themes.Default(primary_hue="blue", font=system, font_mono=("ui-monospace", "monospace"))
     return gr.mount_gradio_app(
         app,
         page,
