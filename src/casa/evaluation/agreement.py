@@ -67,12 +67,18 @@ def krippendorff_alpha(
     except ImportError as error:
         raise MissingDependencyError("agreement needs krippendorff: pip install 'casa-mllm[eval]'") from error
     groups = list(range(len(ratings))) if clusters is None else list(clusters)
-    rows = [([row.count(value) for value in values], group) for row, group in zip(ratings, groups, strict=True) if len(row) > 1]
+    rows = [
+        ([row.count(value) for value in values], group)
+        for row, group in zip(ratings, groups, strict=True)
+        if len(row) > 1
+    ]
     if len(rows) < _FEWEST_CLUSTERS:
         return Estimate(None, None, None, len(rows), f"needs two items with two ratings each, there are {len(rows)}")
     counts = np.array([count for count, _ in rows])
     if (counts.sum(axis=0) > 0).sum() < 2:
-        return Estimate(None, None, None, len(rows), "all ratings are the same, which leaves no chance agreement to beat")
+        return Estimate(
+            None, None, None, len(rows), "all ratings are the same, which leaves no chance agreement to beat"
+        )
 
     def alpha(drawn: np.ndarray) -> float:
         if (drawn.sum(axis=0) > 0).sum() < 2:
@@ -86,7 +92,10 @@ def krippendorff_alpha(
 
 
 def cohens_kappa(
-    first: Sequence[Hashable], second: Sequence[Hashable], labels: Sequence[Hashable] | None = None, level: Level = "nominal"
+    first: Sequence[Hashable],
+    second: Sequence[Hashable],
+    labels: Sequence[Hashable] | None = None,
+    level: Level = "nominal",
 ) -> float:
     """Agreement of two raters beyond chance, at most 1 (Cohen 1960); NaN where both say the same one thing of all items.
 
@@ -123,7 +132,9 @@ def kappa_with_interval(
 
     value = kappa(slice(None))
     if math.isnan(value):
-        return Estimate(None, None, None, len(a), "both say the same of all items, which leaves no chance agreement to beat")
+        return Estimate(
+            None, None, None, len(a), "both say the same of all items, which leaves no chance agreement to beat"
+        )
     groups = list(range(len(a))) if clusters is None else list(clusters)
     low, high = _interval(kappa, groups, resamples, seed)
     return Estimate(value, low, high, len(a))

@@ -121,7 +121,8 @@ def _prompt(benchmark: str, found: dict[str, tuple[str, EvalSample]]) -> Prompt:
     metadata = sample.metadata
     rubric = rubric_of(bool(metadata["harmful"]))
     answers = (
-        Answer(method, one.output.completion, dict(_opinions(one, rubric))) for method, (_, one) in sorted(found.items())
+        Answer(method, one.output.completion, dict(_opinions(one, rubric)))
+        for method, (_, one) in sorted(found.items())
     )
     return Prompt(
         benchmark=benchmark,

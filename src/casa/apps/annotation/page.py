@@ -1,7 +1,7 @@
 """The page where a rater rates, as a gradio application.
 
-Each button sends the rater's token and the number of the answer that the page shows, so that the server keeps no state: a restart, a
-second tab or two quick keys never rate an answer that was not on the screen.
+Each button sends the rater's token and the number of the answer that the page shows, so that the server keeps no state: a restart,
+a second tab or two quick keys never rate an answer that was not on the screen.
 """
 
 from __future__ import annotations
@@ -106,7 +106,11 @@ def _back(sessions: Sessions, token: str, shown: str) -> str:
 def task_html(progress: Progress | None, task: Task | None) -> str:
     """What a rater reads; everything that a user or a model wrote is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("task.html.j2").render(
         progress=progress,

@@ -75,7 +75,9 @@ def write_batch(path: Path, collected: Collected, design: Design, track: Track =
     rng.shuffle(prompts)  # a row's number must not tell its class
     with new_database(path) as database:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        database.execute("INSERT INTO study VALUES (?, ?, ?, ?)", (now, design.seed, design.contact, json.dumps(collected.logs)))
+        database.execute(
+            "INSERT INTO study VALUES (?, ?, ?, ?)", (now, design.seed, design.contact, json.dumps(collected.logs))
+        )
         answers = {}
         for prompt in track(prompts):
             answers.update(_write_prompt(database, prompt, rng))

@@ -21,7 +21,12 @@ _HEADERS = {
     "Cache-Control": "no-store",  # nothing is left in the browser
     "X-Content-Type-Options": "nosniff",
 }
-_CLOSED = ("/gradio_api/upload", "/gradio_api/component_server", "/gradio_api/file", "/gradio_api/proxy")  # not used here
+_CLOSED = (
+    "/gradio_api/upload",
+    "/gradio_api/component_server",
+    "/gradio_api/file",
+    "/gradio_api/proxy",
+)  # not used here
 
 
 def rating_app(sessions: Sessions) -> FastAPI:

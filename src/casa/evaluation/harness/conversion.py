@@ -76,6 +76,7 @@ def _content(part: dict[str, Any]) -> Content:
 
 
 def wav_url(wave: Any, rate: int) -> str:
+    """A waveform, shape (samples,), floats in [-1, 1], as a data URL of 16-bit WAV; `rate` in Hz."""
     import soundfile
 
     buffer = io.BytesIO()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from casa.evaluation.logs import benchmark_facts, file_name, find_logs, model_name, one_line, read_log
 from casa.evaluation.summary import Answered, answered
