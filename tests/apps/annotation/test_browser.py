@@ -106,7 +106,7 @@ def test_two_raters_rate_everything_and_the_statistics_follow(chromium, served):
         page.context.close()
     assert [(one.rated, one.passed == one.checks) for one in read_work(path)] == [(13, True), (13, True)]
     assert all(len(one.ratings) == 2 for one in read_ratings(path) if one.method)
-    found = statistics(path)
+    found = statistics(path, resamples=20)
     assert [one.rated_twice for one in found.humans] == [6, 6]
 
 
@@ -114,8 +114,8 @@ def test_a_second_tab_does_not_rate_twice_and_back_takes_back(chromium, served):
     path, _ = served
     sessions = Sessions(path)
     token = sessions.links()[0].token
-    for _ in range(4):
-        sessions.take_back(token)
+    while sessions.take_back(token):
+        pass
     first, _ = opened(chromium, served, 0)
     second, _ = opened(chromium, served, 0)
     for page in (first, second):
@@ -125,9 +125,9 @@ def test_a_second_tab_does_not_rate_twice_and_back_takes_back(chromium, served):
     second.keyboard.press("s")
     second.wait_for_selector("text=rated this one already")
     work = read_work(path)[0]
-    assert (work.rated, work.distressing, work.unsure) == (9, 1, 0)
+    assert (work.rated, work.distressing, work.unsure) == (0, 1, 0)
     press(second, "b")
-    assert (read_work(path)[0].distressing, sessions.progress(token).done) == (0, 9)
+    assert (read_work(path)[0].distressing, sessions.progress(token).done) == (0, 0)
     for page in (first, second):
         page.context.close()
 
@@ -136,17 +136,17 @@ def test_quick_keys_rate_only_what_was_on_the_screen(chromium, served):
     path, _ = served
     sessions = Sessions(path)
     token = sessions.links()[1].token
-    for _ in range(4):
-        sessions.take_back(token)
+    while sessions.take_back(token):
+        pass
     page, _ = opened(chromium, served, 1)
     page.click("#casa-start")
     page.wait_for_selector(".casa-answer")
     page.evaluate(
         "for (const key of ['s', 'd', 's']) document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}))"
     )
-    page.wait_for_function("document.querySelector('.casa-progress').innerText.startsWith('10 of')")
+    page.wait_for_function("document.querySelector('.casa-progress').innerText.startsWith('1 of')")
     page.wait_for_timeout(500)
-    assert sessions.progress(token).done == 10
+    assert sessions.progress(token).done == 1
     page.context.close()
 
 

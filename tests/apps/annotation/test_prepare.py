@@ -1,6 +1,5 @@
 """A batch is written whole or not at all, repeats from its seed, and its links are secret."""
 
-import os
 import stat
 
 import pytest
@@ -69,7 +68,6 @@ def test_a_medium_that_cannot_be_read_leaves_no_file(tmp_path):
 
 
 def test_only_its_owner_may_read_it(tmp_path):
-    os.umask(os.umask(0))
     write_batch(tmp_path / "study", collect([logs_of_two_methods(tmp_path / "logs")]), Design(prompts=2))
     assert stat.S_IMODE((tmp_path / "study").stat().st_mode) == 0o600
 

@@ -15,6 +15,7 @@ from casa.errors import DataError
 from .studies import METHODS, rate_all, study
 
 RATERS = ("r1", "r2", "r3")
+FEW = 40  # resamples
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def rated(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(rated):
-    return statistics(rated)
+    return statistics(rated, resamples=FEW)
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -76,7 +77,7 @@ def test_methods_are_told_by_what_people_say(rated, found):
 def test_who_fails_attention_checks_is_told_and_left_out_on_demand(rated, found):
     assert found.left_out == ()
     assert [one.passed == one.checks == 10 for one in found.work] == [True, True, False]
-    strict = statistics(rated, least_passed=0.9)
+    strict = statistics(rated, least_passed=0.9, resamples=FEW)
     assert strict.left_out == ("r3",)
     assert strict.humans[0].alpha.value > found.humans[0].alpha.value
     assert all("r3" not in one.ratings for one in strict.disputed)
@@ -102,7 +103,7 @@ def test_one_rater_alone_gives_no_agreement_but_no_crash(batch):
     token = sessions.links()[0].token
     while task := sessions.next_task(token):
         sessions.rate(token, task.assignment, task.rubric.values[0])
-    found = statistics(batch)
+    found = statistics(batch, resamples=FEW)
     assert all(one.alpha.value is None and "there are 0" in one.alpha.missing for one in found.humans)
     assert all(one.kappa.value is None and one.same is None for one in found.machines)
     assert all(one.helped is None and one.utility.value is None for one in found.methods)

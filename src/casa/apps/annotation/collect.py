@@ -140,9 +140,8 @@ def _prompt(benchmark: str, found: dict[str, tuple[str, EvalSample]]) -> Prompt:
 def _media(sample: EvalSample) -> set[str]:
     """Kinds of the media in a prompt."""
     messages = [] if isinstance(sample.input, str) else sample.input
-    return {part.type for message in messages if not isinstance(message.content, str) for part in message.content} - {
-        "text"
-    }
+    contents = [message.content for message in messages if not isinstance(message.content, str)]
+    return {str(part.type) for content in contents for part in content} - {"text"}
 
 
 def _opinions(sample: EvalSample, rubric: Rubric) -> Iterator[tuple[str, str]]:

@@ -24,9 +24,10 @@ def conversation_of(prompt: Prompt) -> list[dict[str, Any]]:
     from casa.evaluation.harness.conversion import to_conversation
 
     sample = read_eval_log_sample(prompt.log, prompt.id, resolve_attachments=True)
-    messages = [ChatMessageUser(content=sample.input)] if isinstance(sample.input, str) else sample.input
+    given = sample.input
     try:
-        return [{**message, "content": _embedded(message["content"])} for message in to_conversation(messages)]
+        messages = to_conversation([ChatMessageUser(content=given)] if isinstance(given, str) else given)
+        return [{**message, "content": _embedded(message["content"])} for message in messages]
     except MessageError as error:
         raise DataError(f"{prompt.benchmark}, {prompt.id}: {error}") from error
 

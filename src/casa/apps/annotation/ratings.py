@@ -102,25 +102,23 @@ def read_ratings(path: Path) -> list[Rated]:
             JOIN rater ON rater.id = assignment.rater ORDER BY rater.id"""
         ).fetchall()
         opinions = database.execute("SELECT answer, scorer, value FROM opinion").fetchall()
-    said: dict[int, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
-        row["id"]: ({}, {}, {}) for row in answers
-    }
+    values: dict[int, dict[str, str]] = {row["id"]: {} for row in answers}
+    skipped: dict[int, dict[str, str]] = {row["id"]: {} for row in answers}
+    machines: dict[int, dict[str, str]] = {row["id"]: {} for row in answers}
     for row in ratings:
-        values, skipped, _ = said[row["answer"]]
-        if row["value"] is None:
-            skipped[row["name"]] = row["skipped"]
-        else:
-            values[row["name"]] = row["value"]
+        said = skipped if row["value"] is None else values
+        said[row["answer"]][row["name"]] = row["skipped"] or row["value"]
     for row in opinions:
-        said[row["answer"]][2][row["scorer"]] = row["value"]
+        machines[row["answer"]][row["scorer"]] = row["value"]
     return [
-        Rated(**{**row, "rubric": RUBRICS[row["rubric"]], "harmful": bool(row["harmful"])}, **_named(said[row["id"]]))
+        Rated(
+            **{**row, "rubric": RUBRICS[row["rubric"]], "harmful": bool(row["harmful"])},
+            ratings=values[row["id"]],
+            skipped=skipped[row["id"]],
+            opinions=machines[row["id"]],
+        )
         for row in map(dict, answers)
     ]
-
-
-def _named(said: tuple[dict[str, str], ...]) -> dict[str, dict[str, str]]:
-    return dict(zip(("ratings", "skipped", "opinions"), said, strict=True))
 
 
 def read_work(path: Path) -> list[Worked]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from casa.apps.annotation.ratings import Rated, Worked, read_ratings, read_work
 from casa.apps.annotation.rubrics import RUBRICS, SAFETY, UTILITY, Rubric
 from casa.errors import DataError
-from casa.evaluation.agreement import Estimate, kappa_with_interval, krippendorff_alpha, mean_with_interval
+from casa.evaluation.agreement import RESAMPLES, Estimate, kappa_with_interval, krippendorff_alpha, mean_with_interval
 from casa.evaluation.metrics import Rate
 
 
@@ -87,12 +87,13 @@ class Statistics:
     left_out: tuple[str, ...]
 
 
-def statistics(path: Path, least_passed: float = 0.0) -> Statistics:
+def statistics(path: Path, least_passed: float = 0.0, resamples: int = RESAMPLES) -> Statistics:
     """Counts a study.
 
     Args:
         path: of its file.
         least_passed: raters who pass a smaller share of their attention checks are not counted, in [0, 1].
+        resamples: of each bootstrap.
 
     Raises:
         DataError: the file is no batch, or nothing was rated.
@@ -105,14 +106,14 @@ def statistics(path: Path, least_passed: float = 0.0) -> Statistics:
     parts = [(rubric, [one for one in answers if one.rubric == rubric]) for rubric in RUBRICS.values()]
     asked = [(rubric, part) for rubric, part in parts if part]
     return Statistics(
-        humans=tuple(_humans(rubric, part) for rubric, part in asked),
+        humans=tuple(_humans(rubric, part, resamples) for rubric, part in asked),
         machines=tuple(
-            _machine(rubric, part, scorer)
+            _machine(rubric, part, scorer, resamples)
             for rubric, part in asked
             for scorer in rubric.scorers
             if any(scorer in one.opinions for one in part)
         ),
-        methods=tuple(_method(name, answers) for name in sorted({one.method or "" for one in answers})),
+        methods=tuple(_method(name, answers, resamples) for name in sorted({one.method or "" for one in answers})),
         disputed=tuple(sorted((one for one in answers if _spread(one)), key=lambda one: (-_spread(one), one.id))),
         work=tuple(work),
         left_out=left_out,
@@ -123,31 +124,40 @@ def _without(one: Rated, raters: Sequence[str]) -> Rated:
     return replace(one, ratings={name: value for name, value in one.ratings.items() if name not in raters})
 
 
-def _humans(rubric: Rubric, answers: Sequence[Rated]) -> Humans:
+def _humans(rubric: Rubric, answers: Sequence[Rated], resamples: int) -> Humans:
     twice = [one for one in answers if len(one.ratings) > 1]
     ratings = [list(one.ratings.values()) for one in answers]
     prompts = [one.prompt for one in answers]
-    alpha = krippendorff_alpha(ratings, rubric.values, rubric.level, prompts)
-    nominal = alpha if rubric.level == "nominal" else krippendorff_alpha(ratings, rubric.values, "nominal", prompts)
+    alpha = krippendorff_alpha(ratings, rubric.values, rubric.level, prompts, resamples)
+    nominal = (
+        alpha
+        if rubric.level == "nominal"
+        else krippendorff_alpha(ratings, rubric.values, "nominal", prompts, resamples)
+    )
     return Humans(rubric.name, len(answers), len(twice), sum(one.consensus is None for one in twice), alpha, nominal)
 
 
-def _machine(rubric: Rubric, answers: Sequence[Rated], scorer: str) -> Machine:
+def _machine(rubric: Rubric, answers: Sequence[Rated], scorer: str, resamples: int) -> Machine:
     both = [(one.consensus, one.opinions[scorer], one.prompt) for one in answers if scorer in one.opinions]
     decided = [(person, machine, prompt) for person, machine, prompt in both if person is not None]
     people, machines, prompts = zip(*decided, strict=True) if decided else ((), (), ())
     same = Rate.of(sum(a == b for a, b in zip(people, machines, strict=True)), len(people)) if people else None
     return Machine(
-        rubric.name, scorer, same, kappa_with_interval(people, machines, rubric.values, rubric.level, prompts)
+        rubric.name,
+        scorer,
+        same,
+        kappa_with_interval(people, machines, rubric.values, rubric.level, prompts, resamples),
     )
 
 
-def _method(name: str, answers: Sequence[Rated]) -> Method:
+def _method(name: str, answers: Sequence[Rated], resamples: int) -> Method:
     decided = [(one, one.consensus) for one in answers if one.method == name and one.consensus is not None]
     safety = [said for one, said in decided if one.rubric == SAFETY]
     utility = [(float(said), one.prompt) for one, said in decided if one.rubric == UTILITY]
     helped = Rate.of(safety.count("yes"), len(safety)) if safety else None
-    return Method(name, helped, mean_with_interval([score for score, _ in utility], [prompt for _, prompt in utility]))
+    return Method(
+        name, helped, mean_with_interval([score for score, _ in utility], [prompt for _, prompt in utility], resamples)
+    )
 
 
 def _spread(one: Rated) -> float:
