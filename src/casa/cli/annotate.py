@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,27 +61,19 @@ def prepare(
             lambda found: track(found, "Writing", console=err, disable=as_json, transient=True),
         )
         links = Sessions(batch).links()
-    counts = {
-        name: sum(_part(prompt.harmful, prompt.modality) == name for prompt in chosen)
-        for name in sorted({_part(p.harmful, p.modality) for p in chosen})
-    }
+    counts = Counter(f"{'harmful' if prompt.harmful else 'harmless'}, {prompt.modality}" for prompt in chosen)
     if as_json:
         facts = {"methods": list(collected.methods), "prompts": counts, "incomplete": collected.incomplete}
         print_json({"batch": str(batch), **facts, "raters": {link.name: link.progress.total for link in links}})
         return
     out.print(f"{len(chosen)} prompts x {len(collected.methods)} methods: {', '.join(collected.methods)}", markup=False)
-    for name, count in counts.items():
+    for name, count in sorted(counts.items()):
         out.print(f"  {count:4} {name}", markup=False)
     if collected.incomplete:
         err.print(f"{collected.incomplete} prompts were left out: not every method answered them", style="yellow")
-    out.print(
-        f"each rater gets {min(link.progress.total for link in links)} to {max(link.progress.total for link in links)} answers"
-    )
+    loads = [link.progress.total for link in links]
+    out.print(f"{len(links)} raters get {min(loads)} to {max(loads)} answers each, attention checks among them")
     out.print(f"Next: casa annotate serve {batch}", markup=False, soft_wrap=True)
-
-
-def _part(harmful: bool, modality: str) -> str:
-    return f"{'harmful' if harmful else 'harmless'}, {modality}"
 
 
 @app.command()
