@@ -15,6 +15,7 @@ from casa.apps.annotation.ratings import read_ratings, read_work
 from casa.apps.annotation.server import rating_app
 from casa.apps.annotation.session import Sessions
 from casa.apps.annotation.statistics import statistics
+from casa.errors import DataError
 
 from .studies import is_check, study
 
@@ -123,7 +124,7 @@ def test_a_second_tab_does_not_rate_twice_and_back_takes_back(chromium, served):
         page.wait_for_selector(".casa-answer")
     press(first, "d")
     second.keyboard.press("s")
-    second.wait_for_selector("text=rated this one already")
+    second.wait_for_selector("#casa-notice:has-text('rated this one already')")
     work = read_work(path)[0]
     assert (work.rated, work.distressing, work.unsure) == (0, 1, 0)
     press(second, "b")
@@ -147,6 +148,20 @@ def test_quick_keys_rate_only_what_was_on_the_screen(chromium, served):
     page.wait_for_function("document.querySelector('.casa-progress').innerText.startsWith('1 of')")
     page.wait_for_timeout(500)
     assert sessions.progress(token).done == 1
+    page.context.close()
+
+
+def test_what_could_not_be_saved_is_told_and_stays_on_the_screen(chromium, served, monkeypatch):
+    def full(*_):
+        raise DataError("the disk is full")
+
+    page, _ = opened(chromium, served, 1)
+    page.click("#casa-start")
+    before = page.inner_text(".casa-answer")
+    monkeypatch.setattr(Sessions, "rate", full)
+    page.keyboard.press("s")
+    page.wait_for_selector("#casa-notice:has-text('not saved')")
+    assert page.inner_text(".casa-answer") == before
     page.context.close()
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 _ROLES = {"system": "System message", "user": "User", "assistant": "Assistant"}
 _TOKEN = "() => new URLSearchParams(location.search).get('rater') ?? ''"
+_NOT_SAVED = "This was not saved. Please try again, or tell the people who run the study."
 _TO_TOP = "() => window.scrollTo(0, 0)"
 
 
@@ -38,7 +39,7 @@ def rating_page(sessions: Sessions) -> Blocks:
 
     with gr.Blocks(title="Rating answers", analytics_enabled=False) as page:
         token, shown = gr.Textbox(visible=False), gr.Textbox(visible=False)
-        content = gr.HTML(js_on_load=None)
+        notice, content = gr.HTML(js_on_load=None, elem_id="casa-notice"), gr.HTML(js_on_load=None)
         start = gr.Button("Start", variant="primary", visible=False, elem_id="casa-start")
         with gr.Column(visible=False, elem_id="casa-actions") as actions:
             rows, buttons = {}, []
@@ -52,12 +53,13 @@ def rating_page(sessions: Sessions) -> Blocks:
                 for skip in SKIPS:
                     buttons.append((_button(skip.label, skip.key), partial(_rate, sessions, skip.value)))
 
-        view = [content, shown, start, actions, *rows.values()]
+        view = [notice, content, shown, start, actions, *rows.values()]
 
-        def updates(progress: Progress | None, task: Task | None) -> list[Any]:
+        def updates(progress: Progress | None, task: Task | None, told: str = "") -> list[Any]:
             waits = task is None and progress is not None and progress.done < progress.total
             return [
-                gr.update(value=task_html(progress, task)),
+                _status(told),
+                task_html(progress, task),
                 "" if task is None else str(task.assignment),
                 gr.update(visible=waits, value="Go on" if progress and progress.done else "Start"),
                 gr.update(visible=task is not None),
@@ -67,18 +69,14 @@ def rating_page(sessions: Sessions) -> Blocks:
         def opened(given: str) -> list[Any]:
             return [given, *updates(sessions.progress(given), None)]
 
-        def goes_on(given: str) -> list[Any]:
-            return updates(sessions.progress(given), sessions.next_task(given))
+        def goes_on(given: str, told: str = "") -> list[Any]:
+            return updates(sessions.progress(given), sessions.next_task(given), told)
 
         def acted(action: Any, given: str, number: str) -> list[Any]:
             try:
-                notice = action(given, number)
-                result = goes_on(given)
-            except (CasaError, ValueError) as error:
-                raise gr.Error("This was not saved. Please try again, or tell the people who run the study.") from error
-            if notice:
-                gr.Info(notice)
-            return result
+                return goes_on(given, action(given, number))
+            except (CasaError, ValueError):  # what is on the screen stays there
+                return [_status(_NOT_SAVED), *(gr.skip() for _ in view[1:])]
 
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         page.load(opened, token, [token, *view], js=_TOKEN, **settings)
@@ -101,6 +99,10 @@ def _rate(sessions: Sessions, said: str, token: str, shown: str) -> str:
 
 def _back(sessions: Sessions, token: str, shown: str) -> str:
     return "" if sessions.take_back(token) else "There is nothing to go back to."
+
+
+def _status(told: str) -> str:
+    return f'<p role="status">{told}</p>' if told else ""
 
 
 def task_html(progress: Progress | None, task: Task | None) -> str:
