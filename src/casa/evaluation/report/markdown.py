@@ -13,7 +13,8 @@ _FIGURES = "The figures are in report.html."
 
 def render_markdown(document: Document) -> str:
     """The text; nothing in a name is taken for Markdown or HTML."""
-    return "\n\n".join([f"# {_escaped(document.title)}", *_blocks(document), _FIGURES]) + "\n"
+    figures = [_FIGURES] if any(section.figures for section in document.sections) else []
+    return "\n\n".join([f"# {_escaped(document.title)}", *_blocks(document), *figures]) + "\n"
 
 
 def _blocks(document: Document) -> Iterator[str]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from casa.errors import DataError, MissingDependencyError
+from casa.evaluation.logs import benchmark_facts, file_name, find_logs, model_name, one_line, read_log
 from casa.evaluation.summary import Answered, answered
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
 
 _UNREAD = {"output", "messages", "events", "store", "attachments"}  # these hold answers; a report needs none
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LONGEST_ERROR = 200
 
 
@@ -86,25 +84,7 @@ def read_runs(places: Sequence[Path]) -> list[Run]:
         DataError: there is none, or one cannot be read or is not of our benchmarks.
         MissingDependencyError: inspect-ai is missing.
     """
-    try:
-        from inspect_ai.log import list_eval_logs, read_eval_log
-    except ImportError as error:
-        raise MissingDependencyError("reports need inspect-ai: pip install 'casa-mllm[eval]'") from error
-    found: dict[str, Run] = {}
-    for place in places:
-        if not place.exists():
-            raise DataError(f"{place} is not there. casa eval --out {place} writes logs into it.")
-        names = [place.resolve().as_uri()] if place.is_file() else [info.name for info in list_eval_logs(str(place))]
-        if not names:
-            raise DataError(f"{place} holds no logs. casa eval --out {place} writes them.")
-        for name in names:
-            file = name.rpartition("/")[2]
-            try:
-                log = read_eval_log(name, exclude_fields=_UNREAD)
-            except Exception as error:  # whatever the parsers of inspect-ai raise
-                raise DataError(f"{file} is no log of inspect-ai ({type(error).__name__}); remove it") from error
-            found[name] = run_of(log, file)
-    return list(found.values())
+    return [run_of(read_log(name, exclude_fields=_UNREAD), file_name(name)) for name in find_logs(places)]
 
 
 def run_of(log: EvalLog, file: str) -> Run:
@@ -113,17 +93,15 @@ def run_of(log: EvalLog, file: str) -> Run:
     Raises:
         DataError: it is not of one of our benchmarks.
     """
-    metadata = log.eval.metadata or {}
-    if not {"benchmark", "measures", "set"} <= metadata.keys():
-        raise DataError(f"{file} is of {log.eval.task}, none of casa's benchmarks; a report needs logs of casa eval")
+    facts = benchmark_facts(log, file)
     samples = log.samples or []
     run = Run(
         file=one_line(file),
-        model=_model(log),
+        model=model_name(log),
         undefended=one_line(f"undefended/{log.eval.model.partition('/')[2]}"),
-        benchmark=one_line(metadata["benchmark"]),
-        set=one_line(metadata["set"]),
-        measures=one_line(metadata["measures"]),
+        benchmark=facts["benchmark"],
+        set=facts["set"],
+        measures=facts["measures"],
         status=log.status,
         error=one_line(log.error.message)[:_LONGEST_ERROR] if log.error else None,
         created=str(log.eval.created),
@@ -135,17 +113,6 @@ def run_of(log: EvalLog, file: str) -> Run:
         tokens=tuple((use.input_tokens, use.output_tokens) for s in samples for use in s.model_usage.values()),
     )
     return replace(run, answered=tuple(_named(one, run) for one in answered([log])))
-
-
-def one_line(value: Any) -> str:
-    """A name from a data set or a log without control characters and broken ones, which no format can hold."""
-    return _CONTROLS.sub(" ", str(value)).encode(errors="replace").decode()
-
-
-def _model(log: EvalLog) -> str:
-    arguments = {name: value for name, value in log.eval.model_args.items() if name != "batch_size"}
-    shown = ", ".join(f"{name}={value}" for name, value in sorted(arguments.items()))
-    return one_line(f"{log.eval.model} [{shown}]" if shown else log.eval.model)
 
 
 def _named(one: Answered, run: Run) -> Answered:
