@@ -86,7 +86,7 @@ def rating_page(sessions: Sessions) -> Blocks:
     return page
 
 
-def _button(label: str, key: str, variant: str = "secondary") -> Any:
+def _button(label: str, key: str, variant: Literal["primary", "secondary"] = "secondary") -> Any:
     import gradio as gr
 
     return gr.Button(label, variant=variant, elem_id=f"casa-key-{key}")
