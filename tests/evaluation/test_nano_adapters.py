@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from casa.evaluation.nano_adapters import MEASURED, TRAINED, measured_adapters
+from casa.evaluation.nano_adapters import MEASURED, TRAINED, TRIALS, measured_adapters
 
 
 @pytest.fixture
@@ -42,3 +42,16 @@ def test_an_adapter_that_went_on_counts_the_steps_before_it(commit):
     assert [entry["total_steps"] for entry in found] == [10, 20, 10]
     assert [entry["attack_success"]["malicious"] for entry in found] == [0.3, 0.1, 0.4]
     assert found[0]["examples"] == 5 and found[0]["auroc"]["malicious against benign"] == {"p_unsafe": 0.9, "v_s": 0.8}
+
+
+def test_steps_of_a_run_that_was_not_shipped_count_for_the_one_that_went_on_from_it(commit):
+    commit("a", 0.3, "casa train x")
+    trials = commit.folder / TRIALS
+    trials.mkdir()
+    runs = {"one": "--init_from casa-nano", "two": "--init_from runs/one", "other": "--init_from runs/elsewhere"}
+    for name, start in runs.items():
+        run = {"command": f"casa train x {start} --output_dir runs/{name}", "steps": 7}
+        (trials / f"{name}.json").write_text(json.dumps(run))
+    (trials / "measured.json").write_text(json.dumps({"command": "python -m casa.evaluation.nano_length"}))
+    commit("b", 0.2, "casa train x --init_from runs/two")
+    assert [entry["total_steps"] for entry in measured_adapters(commit.folder)] == [10, 34]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from casa.data.held_out import HARMFUL
 from casa.provenance import provenance
 
-MEASURED, TRAINED = "results/nano_text.json", "results/nano_training.json"
+MEASURED, TRAINED, TRIALS = "results/nano_text.json", "results/nano_training.json", "results/trials"
 
 
 def measured_adapters(repository: Path) -> list[dict[str, Any]]:
@@ -30,15 +31,42 @@ def measured_adapters(repository: Path) -> list[dict[str, Any]]:
         adapter = measured["adapter_sha256"]
         entries[adapter] = {"adapter_sha256": adapter, "commit": commit, **_figures(measured), **_training(trained)}
     found = list(entries.values())
-    for earlier, later in zip([None, *found], found, strict=False):
-        later["total_steps"] = later["steps"] + (earlier["total_steps"] if earlier and later["continued"] else 0)
+    trials = _trials(repository)
+    shipped = 0
+    for entry in found:
+        entry["total_steps"] = shipped = entry["steps"] + _steps_before(entry.pop("command"), trials, shipped)
     return found
 
 
+def _trials(repository: Path) -> dict[str, dict[str, Any]]:
+    """Runs that were not shipped, by the folder that they wrote."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in (repository / TRIALS).glob("*.json")]
+    return {_option(run["command"], "output_dir"): run for run in runs if "steps" in run}
+
+
+def _steps_before(command: str, trials: dict[str, dict[str, Any]], shipped: int) -> int:
+    """Steps of the runs that a run went on from; `shipped` are those behind the adapter that was shipped before it."""
+    start = _option(command, "init_from")
+    if start == "casa-nano":
+        return shipped
+    if start in trials:
+        return int(trials[start]["steps"]) + _steps_before(trials[start]["command"], trials, shipped)
+    return 0
+
+
+def _option(command: str, name: str) -> str:
+    """An option's value in a command line; empty if it is not there."""
+    words = shlex.split(command)
+    return words[words.index(f"--{name}") + 1] if f"--{name}" in words else ""
+
+
 def _training(trained: dict[str, Any]) -> dict[str, Any]:
-    """Size of the run, and whether it went on from the adapter before it."""
-    continued = "--init_from casa-nano" in trained["command"]
-    return {"examples": sum(trained["examples"].values()), "steps": trained["steps"], "continued": continued}
+    """Size of the run, and its command."""
+    return {
+        "examples": sum(trained["examples"].values()),
+        "steps": trained["steps"],
+        "command": trained["command"],
+    }
 
 
 def _figures(measured: dict[str, Any]) -> dict[str, Any]:
