@@ -87,6 +87,8 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_text_follows": ("nano_text.json", follows_table),
     "nano_text_utility": ("nano_text.json", utility_table),
     "nano_text_length": ("nano_text.json", correlation_line),
+    "nano_text_dev": ("nano_text_dev.json", text_table),
+    "nano_text_dev_auroc": ("nano_text_dev.json", separation_table),
     "nano_text_public": ("nano_text_public.json", text_table),
     "nano_text_public_auroc": ("nano_text_public.json", separation_table),
     "nano_attacks": ("nano_attacks.json", attacks_table),

@@ -67,9 +67,17 @@ def opened(chromium, served, rater: int):
     return page, asked
 
 
+def start(page) -> None:
+    """Starts rating, and waits for the first answer and its buttons."""
+    page.click("#casa-start")
+    page.wait_for_selector(".casa-answer")
+    page.wait_for_selector("#casa-key-s:visible")
+
+
 def press(page, key: str) -> None:
-    """Presses a key and waits until the next answer is shown."""
+    """Presses a key once its button is there, and waits until the next answer is shown."""
     before = page.inner_text(".casa-progress")
+    page.wait_for_selector(f"button[id^='casa-key-'][id$='-{key}']:visible")
     page.keyboard.press(key)
     page.wait_for_function("was => document.querySelector('.casa-progress').innerText !== was", arg=before)
 
@@ -80,8 +88,7 @@ def test_two_raters_rate_everything_and_the_statistics_follow(chromium, served):
     for rater, link in enumerate(sessions.links()):
         page, asked = opened(chromium, served, rater)
         assert "Dr. Example" in page.inner_text(".casa-task")
-        page.click("#casa-start")
-        page.wait_for_selector(".casa-answer")
+        start(page)
         chosen = 0
         while task := sessions.next_task(link.token):
             shown = page.inner_text(".casa-answer")
@@ -100,8 +107,7 @@ def test_two_raters_rate_everything_and_the_statistics_follow(chromium, served):
                 page, more = opened(chromium, served, rater)
                 asked += more
                 assert page.inner_text("#casa-start") == "Go on"
-                page.click("#casa-start")
-                page.wait_for_selector(".casa-answer")
+                start(page)
         page.wait_for_selector("text=You are done")
         assert all(url.startswith((served[1], "data:")) for url in asked), "the page asked somebody else"
         page.context.close()
@@ -120,8 +126,7 @@ def test_a_second_tab_does_not_rate_twice_and_back_takes_back(chromium, served):
     first, _ = opened(chromium, served, 0)
     second, _ = opened(chromium, served, 0)
     for page in (first, second):
-        page.click("#casa-start")
-        page.wait_for_selector(".casa-answer")
+        start(page)
     press(first, "d")
     second.keyboard.press("s")
     second.wait_for_selector("#casa-notice:has-text('rated this one already')")
@@ -140,8 +145,7 @@ def test_quick_keys_rate_only_what_was_on_the_screen(chromium, served):
     while sessions.take_back(token):
         pass
     page, _ = opened(chromium, served, 1)
-    page.click("#casa-start")
-    page.wait_for_selector(".casa-answer")
+    start(page)
     page.evaluate(
         "for (const key of ['s', 'd', 's']) document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}))"
     )
@@ -156,7 +160,7 @@ def test_what_could_not_be_saved_is_told_and_stays_on_the_screen(chromium, serve
         raise DataError("the disk is full")
 
     page, _ = opened(chromium, served, 1)
-    page.click("#casa-start")
+    start(page)
     before = page.inner_text(".casa-answer")
     monkeypatch.setattr(Sessions, "rate", full)
     page.keyboard.press("s")
