@@ -106,7 +106,7 @@ def test_its_manifest_names_sources_licences_and_checksums(nano_folder):
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     from casa.nano import build
 
-    def broken(gguf, folder):
+    def broken(gguf, trained, whisper, folder):
         (folder / "half").write_text("x")
         raise RuntimeError("out of disk")
 
