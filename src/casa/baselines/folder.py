@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from casa.errors import CheckpointError
-from casa.hashing import sha256_of
+from casa.hashing import is_intact, sha256_of
 from casa.model.attach import describe
 from casa.model.checkpoint import (
     ADAPTER_CONFIG_FILE,
@@ -78,7 +78,7 @@ def read_defence(folder: Path) -> Saved:
     if settings_digest(fields) != expected:
         raise CheckpointError(f"{path} is not as it was saved (its checksum differs). Fetch it again.")
     for name, checksum in checksums.items():
-        if not (folder / name).is_file() or sha256_of(folder / name) != checksum:
+        if not is_intact(folder / name, checksum):
             raise CheckpointError(f"{folder / name} is missing or altered. Fetch the folder again.")
     return Saved(**fields)
 

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from casa.errors import MissingDependencyError
+from casa.evaluation.metrics import resampled
 
 Level = Literal["nominal", "ordinal"]
 RESAMPLES = 1000
@@ -37,6 +38,11 @@ class Estimate:
     high: float | None
     n: int
     missing: str = ""
+
+    @classmethod
+    def undefined(cls, n: int, why: str) -> Estimate:
+        """No value."""
+        return cls(None, None, None, n, why)
 
 
 def krippendorff_alpha(
@@ -66,19 +72,17 @@ def krippendorff_alpha(
         import krippendorff
     except ImportError as error:
         raise MissingDependencyError("agreement needs krippendorff: pip install 'casa-mllm[eval]'") from error
-    groups = list(range(len(ratings))) if clusters is None else list(clusters)
+    groups = range(len(ratings)) if clusters is None else clusters
     rows = [
         ([row.count(value) for value in values], group)
         for row, group in zip(ratings, groups, strict=True)
         if len(row) > 1
     ]
     if len(rows) < _FEWEST_CLUSTERS:
-        return Estimate(None, None, None, len(rows), f"needs two items with two ratings each, there are {len(rows)}")
+        return Estimate.undefined(len(rows), f"needs two items with two ratings each, there are {len(rows)}")
     counts = np.array([count for count, _ in rows])
     if (counts.sum(axis=0) > 0).sum() < 2:
-        return Estimate(
-            None, None, None, len(rows), "all ratings are the same, which leaves no chance agreement to beat"
-        )
+        return Estimate.undefined(len(rows), "all ratings are the same, which leaves no chance agreement to beat")
 
     def alpha(drawn: np.ndarray) -> float:
         if (drawn.sum(axis=0) > 0).sum() < 2:
@@ -124,7 +128,7 @@ def kappa_with_interval(
 ) -> Estimate:
     """Cohen's kappa of two raters, with quadratic weights where the level is ordinal; arguments as in `krippendorff_alpha`."""
     if len(first) < _FEWEST_CLUSTERS:
-        return Estimate(None, None, None, len(first), f"needs two items that both rated, there are {len(first)}")
+        return Estimate.undefined(len(first), f"needs two items that both rated, there are {len(first)}")
     a, b = np.array(first), np.array(second)
 
     def kappa(chosen: np.ndarray | slice) -> float:
@@ -132,11 +136,8 @@ def kappa_with_interval(
 
     value = kappa(slice(None))
     if math.isnan(value):
-        return Estimate(
-            None, None, None, len(a), "both say the same of all items, which leaves no chance agreement to beat"
-        )
-    groups = list(range(len(a))) if clusters is None else list(clusters)
-    low, high = _interval(kappa, groups, resamples, seed)
+        return Estimate.undefined(len(a), "both say the same of all items, which leaves no chance agreement to beat")
+    low, high = _interval(kappa, range(len(a)) if clusters is None else clusters, resamples, seed)
     return Estimate(value, low, high, len(a))
 
 
@@ -145,9 +146,9 @@ def mean_with_interval(
 ) -> Estimate:
     """A mean; arguments as in `krippendorff_alpha`."""
     if not scores:
-        return Estimate(None, None, None, 0, "nothing was rated")
+        return Estimate.undefined(0, "nothing was rated")
     found = np.asarray(scores, dtype=float)
-    groups = list(range(len(found))) if clusters is None else list(clusters)
+    groups = range(len(found)) if clusters is None else clusters
     low, high = _interval(lambda chosen: float(found[chosen].mean()), groups, resamples, seed)
     return Estimate(float(found.mean()), low, high, len(found))
 
@@ -162,15 +163,9 @@ def _interval(
     groups = [np.array(numbers) for numbers in members.values()]
     if len(groups) < _FEWEST_CLUSTERS:
         return None, None
-    rng = np.random.default_rng(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a resample in which all say the same; it gives NaN
-        drawn = np.array(
-            [
-                statistic(np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]))
-                for _ in range(resamples)
-            ]
-        )
+        drawn = resampled(statistic, groups, resamples, seed)
     known = drawn[~np.isnan(drawn)]
     if len(known) * 2 < resamples:
         return None, None

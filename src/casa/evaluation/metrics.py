@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -60,6 +60,15 @@ class Rate:
         """
         low, high = wilson_interval(successes, n)
         return cls(successes, n, successes / n, low, high)
+
+
+def resampled(
+    statistic: Callable[[np.ndarray], float], groups: Sequence[np.ndarray], resamples: int, seed: int
+) -> np.ndarray:
+    """Bootstrap: a statistic of item numbers, in `resamples` drawings of groups of them with replacement."""
+    rng = np.random.default_rng(seed)
+    drawings = (rng.integers(len(groups), size=len(groups)) for _ in range(resamples))
+    return np.array([statistic(np.concatenate([groups[i] for i in drawn])) for drawn in drawings])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from casa.baselines.pretrained import Undefended
 from casa.data.reading import Split
 from casa.errors import CasaError
 from casa.evaluation.answers import Conversation, undefended_answers
-from casa.evaluation.metrics import Rate, agreement
+from casa.evaluation.metrics import Rate, agreement, resampled
 from casa.nano.pictures.fonts import Family, families_of
 from casa.nano.pictures.lists import sample_list
 from casa.nano.pictures.questions import questions
@@ -145,9 +145,12 @@ def error_rate(wrong: np.ndarray, length: np.ndarray) -> ErrorRate:
         wrong: edit distance of each item.
         length: symbols of each right text, not all zero.
     """
-    draws = np.random.default_rng(0).integers(len(wrong), size=(_RESAMPLES, len(wrong)))
-    rates = wrong[draws].sum(1) / np.maximum(length[draws].sum(1), 1)
-    low, high = np.quantile(rates, [0.025, 0.975])
+
+    def rate(chosen: np.ndarray) -> float:
+        return float(wrong[chosen].sum() / max(1, length[chosen].sum()))
+
+    items = np.arange(len(wrong))
+    low, high = np.percentile(resampled(rate, np.split(items, len(items)), _RESAMPLES, 0), [2.5, 97.5])
     return ErrorRate(float(wrong.sum() / length.sum()), float(low), float(high), len(wrong))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from casa.errors import CheckpointError
-from casa.hashing import sha256_of
+from casa.hashing import is_intact
 
 MANIFEST_FILE, TOWER_FILE, CONFIG_FILE = "manifest.json", "tower.safetensors", "config.json"
 PARTS = {"vision": frozenset({"image", "video"}), "audio": frozenset({"audio"}), "reading": frozenset[str]()}
@@ -61,8 +61,7 @@ def check_files(folder: Path) -> None:
     """
     for name, part in parts_of(folder).items():
         for file, expected in part["files"].items():
-            path = folder / name / file
-            if not path.is_file() or sha256_of(path) != expected:
+            if not is_intact(path := folder / name / file, expected):
                 raise CheckpointError(f"{path} is missing or altered; reinstall casa-mllm")
 
 

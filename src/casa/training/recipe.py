@@ -111,15 +111,16 @@ class Recipe:
         """
         shares = ("jailbreak_share", "neutral_share", "buried_share", "small_talk_share", "prefill_share")
         counts = (
-            *("buried_paragraphs", "refusal_variety", "max_train_examples", "max_prompt_tokens"),
-            *(
-                "attention_prompt_tokens",
-                "max_response_tokens",
-                "lora_r",
-                "lora_alpha",
-                "attention_examples",
-                "dev_limit",
-            ),
+            "buried_paragraphs",
+            "refusal_variety",
+            "max_train_examples",
+            "max_prompt_tokens",
+            "max_response_tokens",
+            "attention_prompt_tokens",
+            "attention_examples",
+            "lora_r",
+            "lora_alpha",
+            "dev_limit",
         )
         checks = {
             **{f"{name} must be in [0, 1]": 0 <= getattr(self, name) <= 1 for name in shares},

@@ -67,6 +67,12 @@ def opened(chromium, served, rater: int):
     return page, asked
 
 
+def take_all_back(sessions: Sessions, token: str) -> None:
+    """Takes back everything that a rater has said."""
+    while sessions.take_back(token):
+        pass
+
+
 def start(page) -> None:
     """Starts rating, and waits for the first answer and its buttons."""
     page.click("#casa-start")
@@ -121,8 +127,7 @@ def test_a_second_tab_does_not_rate_twice_and_back_takes_back(chromium, served):
     path, _ = served
     sessions = Sessions(path)
     token = sessions.links()[0].token
-    while sessions.take_back(token):
-        pass
+    take_all_back(sessions, token)
     first, _ = opened(chromium, served, 0)
     second, _ = opened(chromium, served, 0)
     for page in (first, second):
@@ -142,8 +147,7 @@ def test_quick_keys_rate_only_what_was_on_the_screen(chromium, served):
     path, _ = served
     sessions = Sessions(path)
     token = sessions.links()[1].token
-    while sessions.take_back(token):
-        pass
+    take_all_back(sessions, token)
     page, _ = opened(chromium, served, 1)
     start(page)
     page.evaluate(
