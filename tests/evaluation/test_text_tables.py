@@ -1,4 +1,4 @@
-from casa.evaluation.text_tables import adapters_table, gates_table, utility_table
+from casa.evaluation.text_tables import adapters_table, runs_table, utility_table
 
 from .samples import RATE, SOURCE
 
@@ -8,7 +8,7 @@ def test_the_utility_table():
     assert table.splitlines()[-1] == "| benign | 0.500 | 25.0 (10.0-90.0) |"
 
 
-def test_the_gates_table_has_a_column_a_gate():
+def test_the_table_of_runs_has_a_column_a_run():
     kinds = ("malicious", "jailbroken", "benign", "lookalike", "framed_benign")
     both = {"before": RATE, "after": {**RATE, "rate": 0.5}}
     measured = {
@@ -19,7 +19,7 @@ def test_the_gates_table_has_a_column_a_gate():
         "refused_after_forced_token": {token: {"malicious": RATE, "benign": RATE} for token in ("safe", "unsafe")},
         "utility": {"benign": {"rouge_l": 0.4}},
     }
-    lines = gates_table({**SOURCE, "split": "test", "gates": {"log": measured, "none": measured}}).splitlines()
+    lines = runs_table({**SOURCE, "split": "test", "runs": {"log": measured, "none": measured}}).splitlines()
     assert lines[0] == "|  | `log` | `none` |"
     assert "| attack success % | 50.0 (10.0-90.0) | 50.0 (10.0-90.0) |" in lines
     assert "| benign look-alike: called unsafe % | 25.0 (10.0-90.0) | 25.0 (10.0-90.0) |" in lines

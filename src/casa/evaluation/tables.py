@@ -21,7 +21,7 @@ from casa.evaluation.text_tables import (
     adapters_table,
     correlation_line,
     follows_table,
-    gates_table,
+    runs_table,
     separation_table,
     text_table,
     training_table,
@@ -100,7 +100,8 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_eval": ("nano_eval.json", benchmarks_table),
     "nano_paper_table": ("nano_paper_table.json", paper_table),
     "nano_paper_paired": ("nano_paper_table.json", paired_table),
-    "nano_gates": ("nano_gates.json", gates_table),
+    "nano_gates": ("nano_gates.json", runs_table),
+    "nano_refusals": ("nano_refusals.json", runs_table),
     "families": ("families.json", families_table),
     "refusal_rules": ("refusal_rules.json", judge_line),
 }

@@ -79,29 +79,32 @@ def adapters_table(result: Result) -> str:
     return "\n".join([*lines, "", source_line(result)])
 
 
-def gates_table(result: Result) -> str:
-    """Models that differ in the gate, trained alike: what each does to every kind of prompt."""
-    gates = result["gates"]
+def runs_table(result: Result) -> str:
+    """Models that differ in one choice, trained alike: what each does to every kind of prompt."""
+    runs = result["runs"]
     rows: list[tuple[str, Callable[[Result], str]]] = [
-        ("attack success % without CASA", lambda g: percent(g["attack_success"]["malicious"]["before"])),
-        ("attack success %", lambda g: percent(g["attack_success"]["malicious"]["after"])),
-        ("the same in unseen framings", lambda g: percent(g["attack_success"]["jailbroken"]["after"])),
+        ("attack success % without CASA", lambda run: percent(run["attack_success"]["malicious"]["before"])),
+        ("attack success %", lambda run: percent(run["attack_success"]["malicious"]["after"])),
+        ("the same in unseen framings", lambda run: percent(run["attack_success"]["jailbroken"]["after"])),
         *(
             (f"{KIND_NAMES[kind]}: refused %", _after("refused", kind))
             for kind in ("benign", "lookalike", "framed_benign")
         ),
         *((f"{name}: called unsafe %", _flagged(kind)) for kind, name in KIND_NAMES.items()),
-        ("AUROC of p_unsafe", lambda g: f"{g['auroc']['malicious against benign']['p_unsafe']['value']:.3f}"),
-        ("AUROC of v_s alone", lambda g: f"{g['auroc']['malicious against benign']['v_s']['value']:.3f}"),
-        ("benign refused % after a forced safe", lambda g: percent(g["refused_after_forced_token"]["safe"]["benign"])),
+        ("AUROC of p_unsafe", lambda run: f"{run['auroc']['malicious against benign']['p_unsafe']['value']:.3f}"),
+        ("AUROC of v_s alone", lambda run: f"{run['auroc']['malicious against benign']['v_s']['value']:.3f}"),
+        (
+            "benign refused % after a forced safe",
+            lambda run: percent(run["refused_after_forced_token"]["safe"]["benign"]),
+        ),
         (
             "malicious refused % after a forced unsafe",
-            lambda g: percent(g["refused_after_forced_token"]["unsafe"]["malicious"]),
+            lambda run: percent(run["refused_after_forced_token"]["unsafe"]["malicious"]),
         ),
-        ("ROUGE-L with the base model's answer, benign", lambda g: f"{g['utility']['benign']['rouge_l']:.3f}"),
+        ("ROUGE-L with the base model's answer, benign", lambda run: f"{run['utility']['benign']['rouge_l']:.3f}"),
     ]
-    lines = header("", *(f"`{gate}`" for gate in gates))
-    lines += [f"| {name} | {' | '.join(cell(gate) for gate in gates.values())} |" for name, cell in rows]
+    lines = header("", *(f"`{name}`" for name in runs))
+    lines += [f"| {name} | {' | '.join(cell(run) for run in runs.values())} |" for name, cell in rows]
     return "\n".join([*lines, "", source_line(result)])
 
 
