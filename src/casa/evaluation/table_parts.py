@@ -25,10 +25,10 @@ def header(*columns: str) -> list[str]:
     return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
 
 
-def source_line(result: Result) -> str:
-    """The command, commit, seed, machine and split behind a table."""
+def source_line(result: Result, intervals: bool = True) -> str:
+    """The command, commit, seed, machine and split behind a table, and that its figures have 95 % intervals."""
     split = f"{result['split']} split, " if "split" in result else ""
     return (
         f"<sub>{split}`{result['command']}`, commit {result['commit'][:10]}, seed {result['seed']}, "
-        f"{result['environment']['machine']}; 95 % intervals</sub>"
+        f"{result['environment']['machine']}{'; 95 % intervals' if intervals else ''}</sub>"
     )

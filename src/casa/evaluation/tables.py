@@ -46,7 +46,7 @@ def sweep_table(result: Result) -> str:
         shown = value if len(value) < 40 else value[:37] + "..."
         cells = [shown, *(f"{point['mean'][name]:.3f}" for name in columns)]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", source_line(result)])
+    return "\n".join([*lines, "", source_line(result, intervals=False)])
 
 
 def judge_line(result: Result) -> str:

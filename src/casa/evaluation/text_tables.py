@@ -59,7 +59,7 @@ def training_table(result: Result) -> str:
             f"| {examples['malicious']} | {examples['benign']} | {result['steps']} | "
             f"{speed['examples_per_second']:.2f} | {speed['tokens_per_second']:.0f} |",
             "",
-            source_line(result),
+            source_line(result, intervals=False),
         ]
     )
 
