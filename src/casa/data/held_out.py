@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -48,8 +49,19 @@ def in_framings(examples: Sequence[Example], templates: Sequence[Template], each
     ]
 
 
-def batches_of_like_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:
-    """Indices of the texts in batches of at most `size`, shortest first, so that little is padding."""
-    order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), texts[i]))
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+def batches_of_like_length(texts: Sequence[str], size: int, characters: float = math.inf) -> Iterator[list[int]]:
+    """Indices of the texts in batches of at most `size`, shortest first, so that little is padding.
+
+    Args:
+        texts: what is put into batches.
+        size: most texts in a batch.
+        characters: most characters in a batch, padding counted; a longer text is a batch of its own.
+    """
+    batch: list[int] = []
+    for i in sorted(range(len(texts)), key=lambda i: (len(texts[i]), texts[i])):
+        if batch and (len(batch) == size or len(texts[i]) * (len(batch) + 1) > characters):
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch

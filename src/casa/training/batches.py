@@ -97,7 +97,7 @@ class BalancedBatches(Sampler[list[int]]):
         batches_an_epoch: None for as many as one pass over the larger class has.
     """
 
-    _BUCKET = 16  # batches that are sorted together
+    _BUCKET = 64  # batches that are sorted together
 
     def __init__(
         self,

@@ -22,6 +22,8 @@ from casa.method.objective import IGNORED, conditional_loss
 from casa.model.casa_model import CasaModel
 from casa.model.decoding import on_hidden_states
 
+_MOST_CHARACTERS = 100_000  # of a batch whose states are cached: some 25,000 tokens
+
 
 @dataclass(frozen=True)
 class CachedStates:
@@ -90,7 +92,7 @@ def cache_states(casa: CasaModel, examples: Sequence[Example], batch_size: int) 
         on_hidden_states(casa.base_model, "final", final.append),
     ]
     texts = [example.key() for example in examples]
-    batches = list(batches_of_like_length(texts, batch_size))
+    batches = list(batches_of_like_length(texts, batch_size, _MOST_CHARACTERS))
     try:
         for indices in track(batches, "hidden states", console=Console(stderr=True)):
             inputs = casa.collate([casa.chat.prompt(examples[i].messages()) for i in indices])

@@ -229,7 +229,8 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     if recipe.attention_epochs:
         read = fitting(examples, casa.chat, recipe.attention_prompt_tokens)
         drawn = random.Random(training.seed).sample(read, min(recipe.attention_examples, len(read)))
-        states = cache_states(casa, drawn, 2 * training.per_device_train_batch_size)
+        with trainer.accelerator.autocast():
+            states = cache_states(casa, drawn, 2 * training.per_device_train_batch_size)
         casa.safety_attention.reset_parameters()
         rates = (recipe.attention_fit_learning_rate, training.attention_weight_decay)
         fit(Decision(casa.safety_attention, config), states, recipe.attention_epochs, *rates, seed=training.seed)
