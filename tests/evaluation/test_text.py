@@ -72,6 +72,12 @@ def test_a_measurement_holds_every_figure(tiny_casa, tiny_casa_folder):
         assert figures["refused"][kind]["before"]["n"] == 3
     assert set(figures["refused_after_forced_token"]) == {"safe", "unsafe"}
     assert len(figures["scores"]["jailbroken"]["v_s"]) == 3
+    by_source = [rate for rates in figures["flagged_by_source"].values() for rate in rates.values()]
+    assert sum(rate["n"] for rate in by_source) == 9  # the plain kinds, framed ones apart
+    flagged = figures["flagged_unsafe"]
+    assert sum(rate["successes"] for rate in by_source) == sum(
+        flagged[kind]["successes"] for kind in ("malicious", "benign", "lookalike")
+    )
 
 
 def test_agreement_with_the_base_model():

@@ -1,4 +1,4 @@
-from casa.evaluation.text_tables import adapters_table, runs_table, utility_table
+from casa.evaluation.text_tables import adapters_table, runs_table, sources_table, utility_table
 
 from .samples import RATE, SOURCE
 
@@ -6,6 +6,12 @@ from .samples import RATE, SOURCE
 def test_the_utility_table():
     table = utility_table({"utility": {"benign": {"rouge_l": 0.5, "exact": RATE}}})
     assert table.splitlines()[-1] == "| benign | 0.500 | 25.0 (10.0-90.0) |"
+
+
+def test_a_scenario_without_a_class_leaves_its_cells_empty():
+    rate = {**RATE, "n": 4}
+    lines = sources_table({"flagged_by_source": {"hate_speech": {"malicious": rate}}}).splitlines()
+    assert lines[-1] == "| hate speech | 4 | 25.0 (10.0-90.0) |  |  |"
 
 
 def test_the_table_of_runs_has_a_column_a_run():

@@ -23,6 +23,7 @@ from casa.evaluation.text_tables import (
     follows_table,
     runs_table,
     separation_table,
+    sources_table,
     text_table,
     training_table,
     utility_table,
@@ -83,6 +84,7 @@ def families_table(result: Result) -> str:
 
 TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_text": ("nano_text.json", text_table),
+    "nano_text_sources": ("nano_text.json", sources_table),
     "nano_text_auroc": ("nano_text.json", separation_table),
     "nano_text_follows": ("nano_text.json", follows_table),
     "nano_text_utility": ("nano_text.json", utility_table),
@@ -101,7 +103,6 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_paper_table": ("nano_paper_table.json", paper_table),
     "nano_paper_paired": ("nano_paper_table.json", paired_table),
     "nano_gates": ("nano_gates.json", runs_table),
-    "nano_refusals": ("nano_refusals.json", runs_table),
     "families": ("families.json", families_table),
     "refusal_rules": ("refusal_rules.json", judge_line),
 }

@@ -19,6 +19,18 @@ def text_table(result: Result) -> str:
     return "\n".join([*lines, "", source_line(result)])
 
 
+def sources_table(result: Result) -> str:
+    """Plain queries called unsafe, by scenario."""
+    lines = header("scenario", "malicious", "called unsafe %", "benign and look-alikes", "called unsafe %")
+    for source, rates in result["flagged_by_source"].items():
+        cells = [source.replace("_", " ")]
+        for label in ("malicious", "benign"):
+            rate = rates.get(label)
+            cells += [str(rate["n"]), percent(rate)] if rate else ["", ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def separation_table(result: Result) -> str:
     """AUROC of the verdict and of v_s alone."""
     lines = header("contrast", "AUROC of p_unsafe", "AUROC of v_s alone")
