@@ -71,7 +71,7 @@ def heat_over_sound(wave: NDArray[np.float32], rate: int, shares: Sequence[tuple
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1, 2))
     edges = [seconds * shares[0][0].left, *(seconds * place.right for place, _ in shares)] if shares else [0, seconds]
     top.stairs([weight for _, weight in shares] or [0.0], edges, fill=True, color=np.array(_HEAT) / 255)
-    top.set_ylabel("share of v_s")
+    top.set_ylabel("share\nof v_s")
     middle.plot(np.arange(len(wave)) / rate, wave, linewidth=0.4, color="0.3")
     middle.set_ylabel("wave")
     frame = max(2, round(_FRAME_S * rate))

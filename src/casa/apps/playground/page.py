@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from casa.apps.playground.attacks import ATTACKS
 from casa.apps.playground.desk import PARTS, Desk, Session, View
-from casa.apps.playground.views import intro_html, label_html, verdict_html
+from casa.apps.playground.views import intro_html, verdict_html
 from casa.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def playground_page(desk: Desk) -> Blocks:
                     elem_id="casa-box",
                 )
                 with gr.Row(elem_classes="casa-buttons"):
-                    html(label_html("Turn the query into"))
+                    html('<p class="casa-play casa-soft">Turn the query into</p>')
                     attacks = [(attack, _button(attack.label, f"attack-{attack.name}")) for attack in ATTACKS]
-                    plain = _button("Plain again", "plain")
                 with gr.Row(elem_classes="casa-buttons"):
-                    example, anew = _button("Example", "example"), _button("New conversation", "anew")
+                    plain, example = _button("Plain again", "plain"), _button("Example", "example")
+                    anew = _button("New conversation", "anew")
                 for name in ("note", "question", "answers", "attention", "earlier"):
                     part[name] = html(elem_id=f"casa-{name}")
             with gr.Column(scale=2, min_width=320):

@@ -52,11 +52,6 @@ def note_html(told: str) -> str:
     return _rendered("note.html.j2", told=f"{told[:1].upper()}{told[1:]}.")
 
 
-def label_html(told: str) -> str:
-    """A name before some buttons."""
-    return _rendered("note.html.j2", told=told)
-
-
 def question_html(question: Message) -> str:
     """What the user asked."""
     return _rendered("question.html.j2", parts=question["content"])
