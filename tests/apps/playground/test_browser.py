@@ -52,7 +52,7 @@ def page(chromium, address):
     opened.set_default_timeout(WAIT_MS)
     asked, errors = [], []
     opened.on("request", lambda request: asked.append(request.url))
-    opened.on("pageerror", errors.append)
+    opened.on("pageerror", lambda error: errors.append(error))
     opened.goto(address)
     opened.wait_for_selector("#casa-box textarea")
     yield opened
@@ -120,3 +120,14 @@ def test_an_uploaded_image_is_seen_and_a_file_that_is_none_is_told(page, tmp_pat
         84,
     ]
     assert "images" in page.inner_text(".casa-attention p")
+
+
+def test_what_the_microphone_hears_is_sent(page):
+    page.click("#casa-box .microphone-button")
+    page.click("#casa-box .record-button")
+    page.wait_for_timeout(1000)
+    page.click("#casa-box .stop-button")
+    page.click("#casa-box .confirm-button")
+    page.wait_for_selector("#casa-box .thumbnail-item")
+    send(page)
+    assert "sound" in page.inner_text(".casa-attention p")
