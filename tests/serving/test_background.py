@@ -20,6 +20,7 @@ def test_it_answers_on_this_machine_only_and_is_gone_afterwards():
         httpx.get(f"{url}/models", trust_env=False)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_engine_that_does_not_start_is_told():
     class Broken(ScriptedEngine):
         async def start(self):
