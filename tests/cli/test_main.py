@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("demo", "ask", "chat", "classify", "train", "nano")
+COMMANDS = ("demo", "ask", "chat", "classify", "train", "playground", "nano")
 
 
 def test_help_names_every_command_and_the_exit_codes(run):

@@ -10,7 +10,7 @@ import typer
 from rich.progress import track
 
 from casa.cli.console import err, out, print_json, printable, reported_errors
-from casa.cli.options import JsonOption
+from casa.cli.options import LOOPBACK, JsonOption
 
 if TYPE_CHECKING:
     from casa.apps.annotation.session import Link
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Human evaluation: people rate answers, blind to the method, in a page on this machine.", no_args_is_help=True
 )
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Batch = Annotated[Path, typer.Argument(help="A file of casa annotate prepare.")]
 
 
@@ -105,7 +104,7 @@ def serve(
         if as_json:
             print_json({link.name: _address(base, link) for link in links})
         else:
-            if host not in _LOOPBACK:
+            if host not in LOOPBACK:
                 err.print(
                     "[yellow]Other machines can reach this server, without encryption: put a proxy with TLS in front.[/]"
                 )

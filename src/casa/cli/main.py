@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import casa
-from casa.cli import annotate, ask, chat, classify, data, demo, eval, export, nano, report, serve, train
+from casa.cli import annotate, ask, chat, classify, data, demo, eval, export, nano, playground, report, serve, train
 
 _EPILOG = """\
 [bold]Start here[/]: [cyan]casa demo[/] needs no network and no GPU.
@@ -32,6 +32,7 @@ app.command("classify")(classify.classify)
 app.command("eval")(eval.evaluate)
 app.command("report")(report.report)
 app.command("serve")(serve.serve)
+app.command("playground")(playground.playground)
 app.command("export")(export.export)
 app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train.train)
 app.add_typer(annotate.app, name="annotate")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 def _checked_threshold(value: float | None) -> float | None:
     if value is not None and not 0 < value <= 1:

@@ -10,7 +10,7 @@ import typer
 
 from casa.cli.console import err, print_json, reported_errors
 from casa.cli.models import load_casa
-from casa.cli.options import JsonOption, SafetyPromptOption
+from casa.cli.options import LOOPBACK, JsonOption, SafetyPromptOption
 from casa.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from casa.model.casa_model import CasaModel
     from casa.serving.engine import Engine
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class EngineChoice(Enum):
@@ -109,7 +107,7 @@ def serve(
                 f"serving needs more packages: pip install 'casa-mllm[api]' ({error})"
             ) from error
 
-        if api_key is None and host not in _LOOPBACK:
+        if api_key is None and host not in LOOPBACK:
             err.print("[yellow]No API key is asked for, and other machines can reach this server: set CASA_API_KEY.[/]")
         settings = Settings(
             name or model,

@@ -1,4 +1,4 @@
-"""Shares of v_s drawn over the image or the sound that they belong to, as PNG for a report."""
+"""Shares of v_s drawn over the text, image or sound that they belong to, and media to put into a page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from casa.model.outputs import Attribution, Place
 
@@ -24,6 +25,19 @@ def placed(attributions: Sequence[Attribution], kind: str, number: int) -> list[
     """Places and shares of one image or clip, in order."""
     found = ((a.place, a.weight) for a in attributions if a.place is not None)
     return [(place, weight) for place, weight in found if (place.kind, place.number) == (kind, number)]
+
+
+def heat_over_text(attributions: Sequence[Attribution], risk: float) -> Markup:
+    """Spans without space between them, as the tokens hold their own; `--w` of the largest share is `risk` (v_s)."""
+    largest = max((abs(token.weight) for token in attributions), default=0.0) or 1.0
+    return Markup("").join(_span(token, token.weight / largest * risk) for token in attributions)
+
+
+def _span(token: Attribution, depth: float) -> Markup:
+    kind = "t control" if token.control else "t"
+    text = Markup('<span class="break">↵</span>').join(escape(line) for line in token.text.split("\n"))
+    span = Markup('<span class="{}" style="--w:{:.3f}" title="{:.4f}">{}</span>')
+    return span.format(kind, depth, token.weight, text)
 
 
 def heat_over_image(image: Image, shares: Sequence[tuple[Place, float]]) -> Image:
@@ -57,7 +71,7 @@ def heat_over_sound(wave: NDArray[np.float32], rate: int, shares: Sequence[tuple
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1, 2))
     edges = [seconds * shares[0][0].left, *(seconds * place.right for place, _ in shares)] if shares else [0, seconds]
     top.stairs([weight for _, weight in shares] or [0.0], edges, fill=True, color=np.array(_HEAT) / 255)
-    top.set_ylabel("share of v_s")
+    top.set_ylabel("share\nof v_s")
     middle.plot(np.arange(len(wave)) / rate, wave, linewidth=0.4, color="0.3")
     middle.set_ylabel("wave")
     frame = max(2, round(_FRAME_S * rate))
@@ -74,6 +88,15 @@ def as_data_url(picture: Image | bytes) -> str:
         picture.save(buffer, "PNG")
         picture = buffer.getvalue()
     return "data:image/png;base64," + b64encode(picture).decode()
+
+
+def wav_url(wave: Any, rate: int) -> str:
+    """A waveform, shape (samples,), floats in [-1, 1], as a data URL of 16-bit WAV; `rate` in Hz."""
+    import soundfile
+
+    buffer = BytesIO()
+    soundfile.write(buffer, wave, rate, format="WAV", subtype="PCM_16")
+    return "data:audio/wav;base64," + b64encode(buffer.getvalue()).decode()
 
 
 def _png(figure: Any) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from casa.evaluation.demo import HARMFUL_KINDS, METHODS, DemoReport, DemoRow
-from casa.model.outputs import Attribution
+from casa.evaluation.drawings import heat_over_text
 
 _TEMPLATE = "demo.html.j2"
 
@@ -28,16 +28,7 @@ def render_report(report: DemoReport) -> str:
 
 
 def _tokens(row: DemoRow) -> Markup:
-    """Spans without space between them, as the tokens hold their own."""
-    largest = max((abs(token.weight) for token in row.attributions), default=0.0) or 1.0
-    return Markup("").join(_span(token, token.weight / largest * row.verdict.risk) for token in row.attributions)
-
-
-def _span(token: Attribution, depth: float) -> Markup:
-    kind = "t control" if token.control else "t"
-    text = Markup('<span class="break">↵</span>').join(escape(line) for line in token.text.split("\n"))
-    span = Markup('<span class="{}" style="--w:{:.3f}" title="{:.4f}">{}</span>')
-    return span.format(kind, depth, token.weight, text)
+    return heat_over_text(row.attributions, row.verdict.risk)
 
 
 def _control_share(row: DemoRow) -> float:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from apps.browsing import WAIT_MS, needs_chromium, serving
 from casa.apps.annotation.ratings import read_ratings, read_work
 from casa.apps.annotation.server import rating_app
 from casa.apps.annotation.session import Sessions
@@ -20,39 +17,15 @@ from casa.errors import DataError
 from .studies import is_check, study
 
 pytest.importorskip("gradio")
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium")
-WAIT_MS = 120_000
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[tuple[Path, str]]:
     """A small study behind a server in this process."""
-    import uvicorn
-
     path = study(tmp_path_factory.mktemp("browser"), count=6, raters=2, each=2, contact="Dr. Example")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = uvicorn.Config(rating_app(Sessions(path)), host="127.0.0.1", port=port, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.05)
-    yield path, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(30)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with serving(rating_app(Sessions(path))) as address:
+        yield path, address
 
 
 def opened(chromium, served, rater: int):

@@ -208,3 +208,10 @@ def test_prompts_that_may_not_share_a_forward_pass_are_answered_one_after_the_ot
     apart = answered(served_casa, turns)
     assert rows == [1, 1]
     assert [text(events) for events in apart] == [text(events) for events in together]
+
+
+def test_shares_of_v_s_are_the_models_own(served_casa):
+    explained = run(served_casa, lambda engine: asyncio.to_thread(engine.explain, user("Hello")))
+    alone = served_casa.explain(user("Hello"))
+    assert [one.text for one in explained] == [one.text for one in alone]
+    assert [one.weight for one in explained] == pytest.approx([one.weight for one in alone], abs=1e-6)

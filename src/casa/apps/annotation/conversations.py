@@ -37,8 +37,7 @@ def _embedded(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]
 
 
 def _part(part: dict[str, Any]) -> dict[str, Any]:
-    from casa.evaluation.drawings import as_data_url
-    from casa.evaluation.harness.conversion import wav_url
+    from casa.evaluation.drawings import as_data_url, wav_url
     from casa.model.images import load_image
     from casa.model.waveforms import load_audio
 

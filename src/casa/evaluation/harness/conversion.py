@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from inspect_ai.model import (
 )
 
 from casa.errors import MessageError
-from casa.evaluation.drawings import as_data_url
+from casa.evaluation.drawings import as_data_url, wav_url
 from casa.model.outputs import FinishReason, Response
 
 VERDICT = "verdict"  # key in a model output's metadata
@@ -73,15 +71,6 @@ def _content(part: dict[str, Any]) -> Content:
     if isinstance(medium, str | Path):
         return ContentAudio(audio=str(medium), format="mp3" if str(medium).lower().endswith(".mp3") else "wav")
     return ContentAudio(audio=wav_url(medium, part["sampling_rate"]), format="wav")
-
-
-def wav_url(wave: Any, rate: int) -> str:
-    """A waveform, shape (samples,), floats in [-1, 1], as a data URL of 16-bit WAV; `rate` in Hz."""
-    import soundfile
-
-    buffer = io.BytesIO()
-    soundfile.write(buffer, wave, rate, format="WAV", subtype="PCM_16")
-    return "data:audio/wav;base64," + b64encode(buffer.getvalue()).decode()
 
 
 def to_output(model: str, response: Response) -> ModelOutput:

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from casa.model.families import text_config
 from casa.model.messages import Prompt
-from casa.model.outputs import Verdict
+from casa.model.outputs import Attribution, Verdict
 from casa.serving.answer_reader import AnswerReader, room_for_text
 from casa.serving.engine import Conversation, Ended, EngineError, Event, Turn
 from casa.serving.transformers.jobs import Job, JobQueue
@@ -97,6 +97,14 @@ class TransformersEngine:
                     return
         finally:
             self._queue.cancel(job)
+
+    def explain(self, conversation: Conversation) -> list[Attribution]:
+        """As `CasaModel.explain`, from any other thread; it waits for the batch that runs.
+
+        Raises:
+            MessageError: the conversation is malformed.
+        """
+        return self._preparing.submit(self._model.explain, conversation).result()
 
     def _submit(self, jobs: list[Job]) -> None:
         if not self.alive():
