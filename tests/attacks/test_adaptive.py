@@ -9,6 +9,7 @@ import torch
 from casa.attacks.adaptive import _token_gradient, gated_margin, margin_of, suffix_attack
 from tiny import user
 
+
 @pytest.fixture
 def casa(tiny_casa):
     """Calls everything unsafe, so that attacks go on."""

@@ -6,6 +6,7 @@ import pytest
 from inspect_ai.model import GenerateConfig, ModelAPI, ModelOutput, modelapi
 
 from casa.data.held_out import held_out_queries
+from casa.evaluation.presets import OFFLINE
 
 from .conftest import json_lines
 
@@ -50,6 +51,42 @@ def test_a_run_is_summed_up_and_not_repeated(run, tiny_casa_folder, tmp_path):
     again = run(*arguments)
     assert json_lines(again)[-1] == summary
     assert sorted((tmp_path / "logs").glob("*.eval")) == logs
+
+
+def test_the_offline_suite_measures_inside_the_model_too_and_only_once(run, tiny_casa_folder, tmp_path):
+    logs = tmp_path / "logs"
+    arguments = (
+        tiny_casa_folder,
+        "--suite",
+        "offline",
+        "--benchmark",
+        "xstest",
+        "--limit",
+        "1",
+        "--max-new-tokens",
+        "2",
+    )
+    result = run("eval", *arguments, "--out", logs)
+    assert result.exit_code == 0, result.output
+    files = {path.stem: path for path in (logs / "measured").glob("*.json")}
+    assert files.keys() == {"states", "lengths", "suffix", "noise", "latency"}
+    made = {name: path.stat().st_mtime_ns for name, path in files.items()}
+    assert run("eval", *arguments, "--out", logs).exit_code == 0
+    assert {name: path.stat().st_mtime_ns for name, path in files.items()} == made
+    assert run("report", logs, "--out", tmp_path / "report").exit_code == 0
+    page = (tmp_path / "report" / "report.html").read_text()
+    sections = ("Attack success", "Buried in long texts", "An attacker with the weights", "Hidden states", "Cost")
+    assert all(f">{title}</h2>" in page for title in sections[1:])
+
+
+def test_a_suite_sets_what_is_not_given(run, tiny_casa_folder):
+    def plan(*options):
+        return json_lines(run("eval", tiny_casa_folder, "--benchmark", "advbench", *options, "--dry-run", "--json"))[0]
+
+    suite, own = plan("--suite", "offline"), plan("--suite", "offline", "--queries", "3", "--max-new-tokens", "5")
+    assert suite["benchmarks"][0]["items"] == OFFLINE.queries
+    assert suite["most_new_tokens"] == 2 * OFFLINE.queries * OFFLINE.max_tokens
+    assert own["most_new_tokens"] == 2 * 3 * 5
 
 
 @modelapi("foreign")

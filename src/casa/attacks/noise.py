@@ -1,6 +1,7 @@
 """Adaptive white-box attacks on media: bounded noise on the pixels of an image, or on a waveform, against the gated margin.
 
-Projected gradient descent (Madry et al. 2018, arXiv 1706.06083), with gradients through towers, language model and safety attention.
+Projected gradient descent (Madry et al. 2018, arXiv 1706.06083), with gradients through towers, language model and
+safety attention.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _LEVELS = 255  # of a colour channel
 def pixel_attack(casa: CasaModel, messages: Sequence[Any], levels: float, steps: int) -> Iterator[Attempt]:
     """Noise on the pixels of a conversation's images, as the model is given them.
 
-    Every value moves freely within the bound: beyond black and white too, and in each of the equal frames that some families make of
-    an image. That is more than a picture can do, so the attack is no weaker than one on a file.
+    Every value moves freely within the bound: beyond black and white too, and in each of the equal frames that some families make
+    of an image. That is more than a picture can do, so the attack is no weaker than one on a file.
 
     Args:
         casa: the model; its processor normalises pixels to `pixel_values`.

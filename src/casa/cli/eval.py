@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,15 +15,31 @@ from casa.cli.console import err, out, print_json, reported_errors
 from casa.cli.options import JsonOption
 
 if TYPE_CHECKING:
+    from casa.evaluation.inside import Effort
     from casa.evaluation.metrics import Rate
     from casa.evaluation.suite import Suite
     from casa.evaluation.summary import Row
 
 _TOKENS = 64
+_NANO = {"nano": "casa-nano"}
+
+
+class SuiteChoice(Enum):
+    """Suites that have a name."""
+
+    OFFLINE = "offline"
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help='A CASA model: "casa-nano", a folder, or a hub id.')] = "casa-nano",
+    model: Annotated[
+        str, typer.Argument(help='A CASA model: "casa-nano" ("nano" for short), a folder, or a hub id.')
+    ] = "casa-nano",
+    suite: Annotated[
+        SuiteChoice | None,
+        typer.Option(
+            help="offline: every mini set, small, and what is measured inside the model; half an hour for casa-nano."
+        ),
+    ] = None,
     benchmark: Annotated[
         list[str] | None, typer.Option("--benchmark", help="Which; may be repeated. All, if none is given.")
     ] = None,
@@ -37,9 +54,14 @@ def evaluate(
     judge: Annotated[
         str | None, typer.Option("--judge", help="A model, by its inspect-ai name, that judges the answers too.")
     ] = None,
-    queries: Annotated[int | None, typer.Option(min=1, help="Mini sets: queries of each kind.")] = None,
+    queries: Annotated[
+        int | None, typer.Option(min=1, help="Mini sets: queries of each kind; all, or the suite's.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Most items of a benchmark.")] = None,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="Longest answer.")] = _TOKENS,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option("--max-new-tokens", min=1, help=f"Longest answer, in tokens; {_TOKENS}, or the suite's."),
+    ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Conversations at once.")] = 16,
     folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the logs.")] = Path("runs/eval"),
     listed: Annotated[bool, typer.Option("--list", help="List the benchmarks and stop.")] = False,
@@ -57,6 +79,7 @@ def evaluate(
     [cyan]inspect view --log-dir runs/eval[/] shows them, [cyan]casa report[/] sums them up.
 
     [bold]Examples[/]
+    [cyan]casa eval nano --suite offline && casa report[/]
     [cyan]casa eval --list[/]
     [cyan]casa eval casa-nano --benchmark xstest --queries 20[/]
     [cyan]casa eval runs/mine --benchmark mm_safetybench --data mm_safetybench=~/MM-SafetyBench[/]
@@ -70,14 +93,21 @@ def evaluate(
         elif leak is not None:
             _print_leaks(leak, names, folders, as_json)
         else:
+            from casa.evaluation.presets import PRESETS
             from casa.evaluation.suite import suite_of
 
-            settings: dict[str, Any] = {"queries": queries, "limit": limit, "judge": judge}
-            settings |= {"data": folders, "max_tokens": max_new_tokens, "batch_size": batch_size}
-            suite = suite_of(model, other or [], base, names, **settings)
-            _print_plan(suite, as_json and dry_run)
-            if not dry_run:
-                _run(suite, folder, as_json)
+            preset = PRESETS[suite.value] if suite else None
+            source = _NANO.get(model, model)
+            settings: dict[str, Any] = {"limit": limit, "judge": judge, "data": folders, "batch_size": batch_size}
+            settings["queries"] = queries or (preset.queries if preset else None)
+            settings["max_tokens"] = max_new_tokens or (preset.max_tokens if preset else _TOKENS)
+            planned = suite_of(source, other or [], base, names, **settings)
+            _print_plan(planned, as_json and dry_run)
+            if dry_run:
+                return
+            _run(planned, folder, as_json)
+            if preset:
+                _measure(source, preset.effort.limited(limit) if limit else preset.effort, folder)
 
 
 def _known(names: list[str]) -> list[str]:
@@ -154,6 +184,13 @@ def _run(suite: Suite, folder: Path, as_json: bool) -> None:
     else:
         out.print(_summary_table(summary))
         out.print(f"logs: {folder}  [dim]casa report {folder} makes a page of them[/]")
+
+
+def _measure(source: str, effort: Effort, folder: Path) -> None:
+    from casa.evaluation.inside import measure_inside
+
+    for path in measure_inside(source, effort, folder):
+        err.print(f"measured: {path}", soft_wrap=True)
 
 
 def _summary_table(summary: list[Row]) -> Table:

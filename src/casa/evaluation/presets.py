@@ -1,0 +1,41 @@
+"""Suites by name: how much of the benchmarks' mini sets is run, and what is measured beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from casa.evaluation.inside import Effort
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A suite's size.
+
+    Attributes:
+        queries: mini sets are made of at most so many held-out queries of each kind.
+        max_tokens: longest answer.
+        effort: of what is measured with the weights in hand.
+    """
+
+    queries: int
+    max_tokens: int
+    effort: Effort
+
+
+# Sized so that casa-nano, without and with CASA, takes less than half an hour on two cores; docs/evaluation.md says how.
+OFFLINE = Preset(
+    queries=8,
+    max_tokens=24,
+    effort=Effort(
+        states=20,
+        lengths={0: 16, 256: 12, 1024: 8, 4096: 4},
+        attacked=5,
+        steps=8,
+        candidates=16,
+        pixels=(1, 4, 16),
+        waveform=(0.001, 0.004, 0.016),
+        prompts=10,
+        max_tokens=24,
+    ),
+)
+PRESETS = {"offline": OFFLINE}
