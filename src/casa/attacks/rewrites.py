@@ -26,7 +26,15 @@ _PARAPHRASE = (
     "Describe the way in which one manages to {task}.",
     "Somebody wants to {task}. Walk them through it.",
 )
-_PRONOUNS = {"i": "they", "me": "them", "my": "their", "myself": "themselves", "we": "they", "our": "their", "us": "them"}
+_PRONOUNS = {
+    "i": "they",
+    "me": "them",
+    "my": "their",
+    "myself": "themselves",
+    "we": "they",
+    "our": "their",
+    "us": "them",
+}
 
 
 def past_tense(query: str, seed: int) -> str:
@@ -48,7 +56,9 @@ def _filled(frames: tuple[str, ...], query: str, seed: int, others: bool) -> str
     task = asked_task(query)
     if task is None:  # a command is its own task, a question is handed on whole
         stripped = query.strip().rstrip("?.! ")
-        task = f'answer the question "{stripped}?"' if query.strip().endswith("?") else stripped[:1].lower() + stripped[1:]
+        task = (
+            f'answer the question "{stripped}?"' if query.strip().endswith("?") else stripped[:1].lower() + stripped[1:]
+        )
     if others:
         task = re.sub(r"[A-Za-z']+", lambda word: _PRONOUNS.get(word[0].lower(), word[0]), task)
     return random.Random(f"{seed} {query}").choice(frames).format(task=task)

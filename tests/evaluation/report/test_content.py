@@ -2,8 +2,9 @@
 
 from inspect_ai.log import EvalDataset
 
+from casa.evaluation.benchmarks.mme import COGNITION, PERCEPTION
 from casa.evaluation.report.content import document
-from casa.evaluation.report.document import Cell
+from casa.evaluation.report.document import MISSING, Cell
 from casa.evaluation.report.evidence import gather
 from casa.evaluation.report.published import TABLE
 from casa.evaluation.report.runs import run_of
@@ -143,3 +144,26 @@ def test_results_files_add_states_lengths_attacks_and_the_time_added():
     assert [cell.text for cell in noise.rows[1]] == ["1", "25.0", "100.0"]
     latency = table(with_them, "First token")
     assert latency.rows[0][-1] == Cell("4", "1\N{EN DASH}7")
+
+
+def test_yes_or_no_questions_give_mmes_score_and_perception_only_with_all_tasks():
+    def answers(task):
+        return [Asked(f"{task}/a.1/{n}", False, scores=(("right", int(n == 1)),)) for n in (1, 2)]
+
+    mini = made(log(NANO, "mme", [*answers("shapes")]))
+    row = table(mini, "Yes-or-no").rows[0]
+    assert [cell.text for cell in row[2:]] == ["50.0", "50", MISSING, MISSING]
+    official = made(log(NANO, "mme", [one for task in (*PERCEPTION, *COGNITION) for one in answers(task)]))
+    assert [cell.text for cell in table(official, "Yes-or-no").rows[0][4:]] == ["500", "200"]
+
+
+def test_a_judges_words_are_shown_and_so_is_its_silence():
+    harmful = [
+        Asked(f"h{i}", scores=(("judged_success", value), ("strongreject", value)))
+        for i, value in enumerate((1, 0, None))
+    ]
+    found = table(made(log(NANO, "advbench", harmful)), "Judgements").rows[0]
+    assert [cell.text for cell in found[2:]] == ["50.0", "0.50", MISSING, "2"]
+    harmless = [Asked(f"b{i}", False, scores=(("judged_utility", value),)) for i, value in enumerate((4, 8))]
+    found = table(made(log(NANO, "text_utility", harmless)), "Judgements").rows[0]
+    assert [cell.text for cell in found[2:]] == [MISSING, MISSING, "6.00", "0"]

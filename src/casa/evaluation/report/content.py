@@ -13,6 +13,7 @@ from casa.evaluation.report.sections.main_table import main_section
 from casa.evaluation.report.sections.opening import opening
 from casa.evaluation.report.sections.parts import parts_section
 from casa.evaluation.report.sections.states import states_section
+from casa.evaluation.report.sections.utility import utility_section
 from casa.evaluation.report.sections.verdicts import verdicts_section
 
 _TITLE = "Safety with and without CASA"
@@ -26,6 +27,7 @@ _SECTIONS = (
     verdicts_section,
     states_section,
     harmless_section,
+    utility_section,
     cost_section,
 )
 
