@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 _TOKENS = 64
 _NANO = {"nano": "casa-nano"}
+
+
+class BackendChoice(Enum):
+    """What runs the CASA model and its base model."""
+
+    TRANSFORMERS = "transformers"
+    VLLM = "vllm"
 
 
 class SuiteChoice(Enum):
@@ -50,7 +58,22 @@ def evaluate(
     other: Annotated[
         list[str] | None, typer.Option("--other", help="Another model by its inspect-ai name, such as openai/gpt-4o.")
     ] = None,
+    casa: Annotated[bool, typer.Option("--casa/--no-casa", help="The CASA model itself.")] = True,
     base: Annotated[bool, typer.Option("--base/--no-base", help="Also without CASA.")] = True,
+    backend: Annotated[
+        BackendChoice, typer.Option(help="What runs both; vllm is started for the run, and needs to be installed here.")
+    ] = BackendChoice.TRANSFORMERS,
+    engine_arg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A field of vLLM's engine arguments; may be repeated."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where MODEL is served already (casa serve, vLLM): http://HOST:PORT/v1."),
+    ] = None,
+    base_address: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where its base model is served, under the same name.")
+    ] = None,
     judge: Annotated[
         str | None, typer.Option("--judge", help="A model, by its inspect-ai name, that judges the answers too.")
     ] = None,
@@ -83,6 +106,9 @@ def evaluate(
     [cyan]casa eval --list[/]
     [cyan]casa eval casa-nano --benchmark xstest --queries 20[/]
     [cyan]casa eval runs/mine --benchmark mm_safetybench --data mm_safetybench=~/MM-SafetyBench[/]
+    [cyan]casa eval mine --address http://gpu:8000/v1 --base-address http://gpu:8001/v1[/]
+    [cyan]casa eval runs/mine --backend vllm --engine-arg tensor_parallel_size=2[/]
+    [cyan]casa eval --no-casa --no-base --other hf/Qwen/Qwen2.5-1.5B-Instruct[/]
     [cyan]casa eval --check-leak train.jsonl[/]
     """
     with reported_errors(as_json):
@@ -101,13 +127,30 @@ def evaluate(
             settings: dict[str, Any] = {"limit": limit, "judge": judge, "data": folders, "batch_size": batch_size}
             settings["queries"] = queries or (preset.queries if preset else None)
             settings["max_tokens"] = max_new_tokens or (preset.max_tokens if preset else _TOKENS)
-            planned = suite_of(source, other or [], base, names, **settings)
+            if address or base_address:
+                served = {"casa": address, "undefended": base_address}
+                settings["addresses"] = {f"{provider}/{source}": url for provider, url in served.items() if url}
+                casa, base = casa and bool(address), base and bool(base_address)
+            planned = suite_of(source, other or [], names, casa, base, **settings)
             _print_plan(planned, as_json and dry_run)
             if dry_run:
                 return
-            _run(planned, folder, as_json)
-            if preset:
+            with _servers(backend, source, casa, base, engine_arg or [], folder) as addresses:
+                _run(replace(planned, addresses={**planned.addresses, **addresses}), folder, as_json)
+            if preset and casa and not address:
                 _measure(source, preset.effort.limited(limit) if limit else preset.effort, folder)
+
+
+def _servers(
+    backend: BackendChoice, source: str, casa: bool, base: bool, engine_args: list[str], folder: Path
+) -> AbstractContextManager[dict[str, str]]:
+    """Servers for the run, or none."""
+    if backend is BackendChoice.TRANSFORMERS:
+        return nullcontext({})
+    from casa.evaluation.backends import vllm_servers
+
+    err.print(f"starting vLLM; its output goes to {folder}", soft_wrap=True)
+    return vllm_servers(source, casa, base, engine_args, folder)
 
 
 def _known(names: list[str]) -> list[str]:

@@ -53,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
 
     suite = suite_of(
-        *(options.model, [], True, options.benchmark),
+        *(options.model, [], options.benchmark),
         data={},
         queries=options.queries,
         limit=None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,7 @@ class Suite:
         batch_size: conversations at once.
         judge: inspect-ai's name of a model that judges the answers too.
         refused: media that the models do not take; benchmarks with them are skipped.
+        addresses: where models are served, by name; others run in this process, or where inspect-ai finds them.
     """
 
     models: tuple[str, ...]
@@ -60,6 +61,7 @@ class Suite:
     batch_size: int
     judge: str | None = None
     refused: frozenset[str] = frozenset()
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self) -> list[Planned]:
         """What each benchmark will ask.
@@ -95,7 +97,7 @@ class Suite:
         from inspect_ai.model import get_model
 
         if name.startswith(_OWN_PROVIDERS):
-            return get_model(name, batch_size=self.batch_size)
+            return get_model(name, base_url=self.addresses.get(name), batch_size=self.batch_size)
         return get_model(name)
 
     def run(self, folder: Path, display: Any = None) -> list[EvalLog]:
@@ -146,7 +148,32 @@ def refused_media(source: str) -> frozenset[str]:
     return frozenset(getattr(inner, "untrained_media", None) or ())
 
 
-def suite_of(source: str, others: Sequence[str], undefended: bool, benchmarks: Sequence[str], **settings: Any) -> Suite:
-    """A suite on a CASA model, on its base model if asked for, and on other models by their inspect-ai names."""
-    models = (f"casa/{source}", *([f"undefended/{source}"] if undefended else []), *others)
-    return Suite(models, tuple(benchmarks or BENCHMARKS), refused=refused_media(source), **settings)
+def suite_of(
+    source: str,
+    others: Sequence[str],
+    benchmarks: Sequence[str],
+    casa: bool = True,
+    undefended: bool = True,
+    addresses: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Suite:
+    """A suite on a CASA model, on its base model, and on other models.
+
+    Args:
+        source: the CASA model, or its name where it is served.
+        others: by their inspect-ai names.
+        benchmarks: all if there are none.
+        casa: whether the CASA model is asked.
+        undefended: whether its base model is.
+        addresses: where models are served, by name; of a served CASA model nothing is read here.
+        settings: other fields of `Suite`.
+
+    Raises:
+        CasaError: no model is asked.
+    """
+    own = (("casa", casa), ("undefended", undefended))
+    models = (*(f"{provider}/{source}" for provider, asked in own if asked), *others)
+    if not models:
+        raise CasaError("no model is asked: give --casa, --base or --other")
+    refused = refused_media(source) if (casa or undefended) and not addresses else frozenset[str]()
+    return Suite(models, tuple(benchmarks or BENCHMARKS), refused=refused, addresses=addresses or {}, **settings)
