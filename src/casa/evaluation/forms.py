@@ -55,12 +55,18 @@ def forms(templates: Sequence[Template], seed: int, say: Say | None) -> dict[str
     return found
 
 
-def forms_taken(chat: ChatFormat, names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
-    """Those of some forms that a model takes and this machine can make: spoken ones need synthesizers."""
+def chosen_forms(names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
+    """Some forms by name; synthesizers are loaded only if one of them is spoken."""
     from casa.evaluation.voices import voices  # loads numpy and the synthesizers
 
-    made = forms(jailbreak_templates(split), seed, voices(split, seed))
-    return {name: made[name] for name in names if _is_taken(chat, made[name])}
+    say = voices(split, seed) if set(names) & set(SPOKEN_FORMS) else None
+    made = forms(jailbreak_templates(split), seed, say)
+    return {name: made[name] for name in names}
+
+
+def forms_taken(chat: ChatFormat, names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
+    """Those of some forms that a model takes and this machine can make: spoken ones need synthesizers."""
+    return {name: form for name, form in chosen_forms(names, split, seed).items() if _is_taken(chat, form)}
 
 
 def _is_taken(chat: ChatFormat, form: Form) -> bool:
