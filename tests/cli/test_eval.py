@@ -25,8 +25,19 @@ def test_the_list_names_every_benchmark(run):
 
 def test_the_plan_says_how_much_is_asked(run, tiny_casa_folder):
     (plan,) = json_lines(run("eval", tiny_casa_folder, *SMALL, "--dry-run", "--json"))
-    assert plan["benchmarks"] == [{"benchmark": "xstest", "items": 4, "skipped": None}]
-    assert plan["most_new_tokens"] == 4 * 2 * 4
+    (planned,) = plan["benchmarks"]
+    assert (planned["benchmark"], planned["items"], planned["harmful"], planned["skipped"]) == ("xstest", 4, 2, None)
+    assert plan["most_new_tokens"] == 4 * 2 * 4 and plan["text_tokens_read"] == 2 * (planned["characters"] // 4)
+    assert plan["judge"] is None and plan["seconds"] is None
+
+
+def test_the_plan_says_what_a_judge_costs(run, tiny_casa_folder):
+    arguments = ("eval", tiny_casa_folder, *SMALL, "--judge", "openai/x", "--judge-price", "1/2", "--dry-run")
+    (plan,) = json_lines(run(*arguments, "--json"))
+    assert plan["judge"]["calls"] == 2 * (2 * 2 + 2)
+    assert plan["judge_dollars"] == pytest.approx((plan["judge"]["tokens_read"] + 2 * 12 * 32) / 1e6)
+    assert "at most 12 calls" in run(*arguments).stderr
+    assert run("eval", tiny_casa_folder, *SMALL, "--judge-price", "cheap", "--dry-run").exit_code == 2
 
 
 def test_media_that_the_model_does_not_take_are_skipped(run, tiny_casa_folder):
@@ -47,6 +58,8 @@ def test_a_run_is_summed_up_and_not_repeated(run, tiny_casa_folder, tmp_path):
     assert models == {f"casa/{tiny_casa_folder}", f"undefended/{tiny_casa_folder}"}
     assert {row["harmful"] for row in summary} == {True, False}
     assert all((row["flagged"] is None) == row["model"].startswith("undefended/") for row in summary)
+    (plan,) = json_lines(run(*arguments, "--dry-run", "--timed-by", tmp_path / "logs"))
+    assert plan["seconds"] >= 0 and plan["untimed_items"] == 0
     logs = sorted((tmp_path / "logs").glob("*.eval"))
     again = run(*arguments)
     assert json_lines(again)[-1] == summary

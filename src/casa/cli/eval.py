@@ -77,6 +77,14 @@ def evaluate(
     judge: Annotated[
         str | None, typer.Option("--judge", help="A model, by its inspect-ai name, that judges the answers too.")
     ] = None,
+    judge_price: Annotated[
+        str | None,
+        typer.Option("--judge-price", metavar="READ/WRITTEN", help="The judge's dollars for a million tokens: 2.5/10."),
+    ] = None,
+    timed_by: Annotated[
+        Path | None,
+        typer.Option("--timed-by", exists=True, help="Logs of a small run, to tell how long this one takes."),
+    ] = None,
     queries: Annotated[
         int | None, typer.Option(min=1, help="Mini sets: queries of each kind; all, or the suite's.")
     ] = None,
@@ -105,6 +113,7 @@ def evaluate(
     [cyan]casa eval nano --suite offline && casa report[/]
     [cyan]casa eval --list[/]
     [cyan]casa eval casa-nano --benchmark xstest --queries 20[/]
+    [cyan]casa eval casa-nano --limit 2 --out runs/small && casa eval casa-nano --dry-run --timed-by runs/small[/]
     [cyan]casa eval runs/mine --benchmark mm_safetybench --data mm_safetybench=~/MM-SafetyBench[/]
     [cyan]casa eval mine --address http://gpu:8000/v1 --base-address http://gpu:8001/v1[/]
     [cyan]casa eval runs/mine --backend vllm --engine-arg tensor_parallel_size=2[/]
@@ -132,7 +141,7 @@ def evaluate(
                 settings["addresses"] = {f"{provider}/{source}": url for provider, url in served.items() if url}
                 casa, base = casa and bool(address), base and bool(base_address)
             planned = suite_of(source, other or [], names, casa, base, **settings)
-            _print_plan(planned, as_json and dry_run)
+            _print_plan(planned, _price(judge_price), timed_by, as_json and dry_run)
             if dry_run:
                 return
             with _servers(backend, source, casa, base, engine_arg or [], folder) as addresses:
@@ -201,21 +210,43 @@ def _print_leaks(train: Path, names: list[str], folders: dict[str, str], as_json
         raise typer.Exit(1)
 
 
-def _print_plan(suite: Suite, as_json: bool) -> None:
-    planned = suite.plan()
-    items = sum(p.items for p in planned)
-    # two judgements on a harmful item, one on a harmless one
-    calls = 2 * items * len(suite.models) if suite.judge else 0
-    tokens = items * len(suite.models) * suite.max_tokens
+def _print_plan(suite: Suite, price: tuple[float, float] | None, timed_by: Path | None, as_json: bool) -> None:
+    from casa.evaluation.costs import CHARACTERS_A_TOKEN, expected_seconds, judge_cost, seconds_an_item
+
+    planned, models = suite.plan(), len(suite.models)
+    items, read = sum(p.items for p in planned), sum(p.characters for p in planned) // CHARACTERS_A_TOKEN
+    cost = judge_cost(planned, models, suite.max_tokens) if suite.judge else None
+    dollars = cost.dollars(*price) if cost and price else None
+    seconds, untimed = (
+        expected_seconds(planned, suite.models, seconds_an_item([timed_by])) if timed_by else (None, None)
+    )
     if as_json:
-        total = {"items": items, "models": list(suite.models), "most_new_tokens": tokens, "most_judge_calls": calls}
-        print_json({"benchmarks": [asdict(p) for p in planned], **total})
+        total = {"items": items, "models": list(suite.models), "most_new_tokens": models * items * suite.max_tokens}
+        total |= {"text_tokens_read": models * read, "judge": asdict(cost) if cost else None, "judge_dollars": dollars}
+        print_json({"benchmarks": [asdict(p) for p in planned], **total, "seconds": seconds, "untimed_items": untimed})
         return
     for p in planned:
         err.print(f"{p.benchmark:20} {p.skipped or f'{p.items} items'}", style="dim" if p.skipped else "")
-    err.print(f"{items} items on {', '.join(suite.models)}: at most {tokens:,} new tokens")
-    if suite.judge:
-        err.print(f"{suite.judge} judges: at most {calls} calls")
+    tokens = f"about {models * read:,} tokens of text read, at most {models * items * suite.max_tokens:,} written"
+    err.print(f"{items} items on {', '.join(suite.models)}: {tokens}", soft_wrap=True)
+    if cost:
+        money = "" if dollars is None else f", at most ${dollars:.2f}"
+        amount = f"at most {cost.calls:,} calls, {cost.tokens_read:,} tokens read and {cost.tokens_written:,} written"
+        err.print(f"{suite.judge} judges: {amount}{money}", soft_wrap=True)
+    if seconds is not None:
+        rest = f", and {untimed} items that were not timed" if untimed else ""
+        err.print(f"about {seconds / 60:.0f} minutes by the logs in {timed_by}{rest}", soft_wrap=True)
+
+
+def _price(text: str | None) -> tuple[float, float] | None:
+    """Two numbers from READ/WRITTEN."""
+    if text is None:
+        return None
+    try:
+        read, written = map(float, text.split("/"))
+    except ValueError:
+        raise typer.BadParameter("--judge-price takes READ/WRITTEN, such as 2.5/10") from None
+    return read, written
 
 
 def _run(suite: Suite, folder: Path, as_json: bool) -> None:

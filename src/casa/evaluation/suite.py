@@ -13,8 +13,9 @@ from casa.evaluation.benchmarks import BENCHMARKS
 
 if TYPE_CHECKING:
     from inspect_ai import Task
+    from inspect_ai.dataset import Sample
     from inspect_ai.log import EvalLog
-    from inspect_ai.model import Model
+    from inspect_ai.model import ChatMessage, Model
 
 MEDIA = ("image", "audio")
 _OWN_PROVIDERS = ("casa/", "undefended/")
@@ -28,11 +29,15 @@ class Planned:
         benchmark: its name.
         items: how many are asked of each model.
         skipped: why it is left out, or None.
+        harmful: how many of them are harmful.
+        characters: of text in all of them.
     """
 
     benchmark: str
     items: int
     skipped: str | None = None
+    harmful: int = 0
+    characters: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,9 @@ class Suite:
             DataError: the data of a benchmark are not there.
         """
         return [
-            Planned(name, 0, task) if isinstance(task, str) else Planned(name, self._asked(len(task.dataset)))
+            Planned(name, 0, task) if isinstance(task, str) else _planned(name, list(task.dataset)[: self.limit])
             for name, task in self._tasks.items()
         ]
-
-    def _asked(self, items: int) -> int:
-        return items if self.limit is None else min(items, self.limit)
 
     @cached_property
     def _tasks(self) -> dict[str, Task | str]:
@@ -134,6 +136,15 @@ class Suite:
             reason = failed.error.message if failed and failed.error else "see its logs"
             raise CasaError(f"the run did not finish: {reason}. The same command goes on where it stopped.")
         return logs
+
+
+def _planned(name: str, samples: Sequence[Sample]) -> Planned:
+    harmful = sum(sample.metadata["harmful"] for sample in samples if sample.metadata)
+    return Planned(name, len(samples), None, harmful, sum(_characters(sample.input) for sample in samples))
+
+
+def _characters(messages: str | list[ChatMessage]) -> int:
+    return len(messages) if isinstance(messages, str) else sum(len(message.text) for message in messages)
 
 
 def refused_media(source: str) -> frozenset[str]:
