@@ -70,15 +70,16 @@ class ServedAPI(ModelAPI):
         Raises:
             openai.APIError: the server refused the request or failed.
         """
-        body: dict[str, Any] = _PREFILLED if isinstance(input[-1], ChatMessageAssistant) else {}
         chosen = {"max_tokens": config.max_tokens, "top_p": config.top_p, "seed": config.seed}
-        completion = await self._client.chat.completions.create(
-            model=self.model_name,
-            messages=await messages_to_openai(input),
-            temperature=config.temperature or 0,
-            extra_body=body,
-            **{name: value for name, value in chosen.items() if value is not None},  # type: ignore[arg-type]
-        )
+        request: dict[str, Any] = {
+            "model": self.model_name,
+            "messages": await messages_to_openai(input),
+            "temperature": config.temperature or 0,
+            **{name: value for name, value in chosen.items() if value is not None},
+        }
+        if isinstance(input[-1], ChatMessageAssistant):
+            request["extra_body"] = _PREFILLED
+        completion = await self._client.chat.completions.create(**request)
         choice, verdict = completion.choices[0], (completion.model_extra or {}).get("casa")
         stop = _STOP_REASONS.get(choice.finish_reason, "stop")
         output = ModelOutput.from_content(self.model_name, choice.message.content or "", stop_reason=stop)
