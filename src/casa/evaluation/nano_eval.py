@@ -1,7 +1,7 @@
 """`python -m casa.evaluation.nano_eval`: every benchmark's mini set on casa-nano, without and with CASA.
 
-Needs no download. It reads the logs that `casa eval nano --suite offline` left in runs/eval, and runs what is not there yet; the rates, and
-what that command measured inside the model, go to results/nano_eval.json.
+Needs no download. It reads the logs that `casa eval nano --suite offline` left in runs/eval, and runs what is not there yet; the
+rates, and what that command measured inside the model, go to results/nano_eval.json.
 """
 
 from __future__ import annotations
