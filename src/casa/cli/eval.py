@@ -136,6 +136,8 @@ def evaluate(
             settings: dict[str, Any] = {"limit": limit, "judge": judge, "data": folders, "batch_size": batch_size}
             settings["queries"] = queries or (preset.queries if preset else None)
             settings["max_tokens"] = max_new_tokens or (preset.max_tokens if preset else _TOKENS)
+            if (address or base_address) and backend is BackendChoice.VLLM:
+                raise typer.BadParameter("--backend vllm starts servers of its own; leave --address out")
             if address or base_address:
                 served = {"casa": address, "undefended": base_address}
                 settings["addresses"] = {f"{provider}/{source}": url for provider, url in served.items() if url}
@@ -145,7 +147,8 @@ def evaluate(
             if dry_run:
                 return
             with _servers(backend, source, casa, base, engine_arg or [], folder) as addresses:
-                _run(replace(planned, addresses={**planned.addresses, **addresses}), folder, as_json)
+                # the plan has made its items already, which takes time where they are spoken
+                _run(replace(planned, addresses=addresses) if addresses else planned, folder, as_json)
             if preset and casa and not address:
                 _measure(source, preset.effort.limited(limit) if limit else preset.effort, folder)
 
@@ -153,7 +156,7 @@ def evaluate(
 def _servers(
     backend: BackendChoice, source: str, casa: bool, base: bool, engine_args: list[str], folder: Path
 ) -> AbstractContextManager[dict[str, str]]:
-    """Servers for the run, or none."""
+    """Addresses of servers that are started for the run, or none."""
     if backend is BackendChoice.TRANSFORMERS:
         return nullcontext({})
     from casa.evaluation.backends import vllm_servers
