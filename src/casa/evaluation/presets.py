@@ -24,16 +24,16 @@ class Preset:
 
 # Sized so that casa-nano, without and with CASA, takes less than half an hour on two cores; docs/evaluation.md says how.
 OFFLINE = Preset(
-    queries=8,
+    queries=6,
     max_tokens=24,
     effort=Effort(
-        states=20,
-        lengths={0: 16, 256: 12, 1024: 8, 4096: 4},
-        attacked=5,
-        steps=8,
+        states=12,
+        lengths={0: 16, 256: 12, 1024: 6, 4096: 2},
+        attacked=3,
+        steps=6,
         candidates=16,
-        pixels=(1, 4, 16),
-        waveform=(0.001, 0.004, 0.016),
+        pixels=(4, 16),
+        waveform=(0.004, 0.016),
         prompts=10,
         max_tokens=24,
     ),
