@@ -45,7 +45,7 @@ def evaluate(
     suite: Annotated[
         SuiteChoice | None,
         typer.Option(
-            help="offline: every mini set, small, and what is measured inside the model; half an hour for casa-nano."
+            help="offline: every mini set, small, and what is measured inside the model; for a first whole report."
         ),
     ] = None,
     benchmark: Annotated[

@@ -22,7 +22,7 @@ class Preset:
     effort: Effort
 
 
-# Sized so that casa-nano, without and with CASA, takes less than half an hour on two cores; docs/evaluation.md says how.
+# Meant to take casa-nano, without and with CASA, less than half an hour on two cores; docs/evaluation.md says how it was chosen.
 OFFLINE = Preset(
     queries=6,
     max_tokens=24,
