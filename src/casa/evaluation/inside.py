@@ -12,6 +12,7 @@ import numpy as np
 
 from casa.baselines.pretrained import Undefended
 from casa.data.held_out import held_out_queries
+from casa.data.reading import Split
 from casa.evaluation.adaptive import NOISES, noise_figures, suffix_figures
 from casa.evaluation.answers import as_conversations
 from casa.evaluation.attacked import measure_dilution
@@ -25,7 +26,8 @@ from casa.model.casa_model import CasaModel
 from casa.provenance import provenance
 
 STATE_FORMS = ("picture", "speech")
-_SPLIT, _SEED, _BATCH = "test", 0, 16
+_SPLIT: Split = "test"
+_SEED, _BATCH = 0, 16
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _latency(casa: CasaModel, base: Undefended, effort: Effort) -> dict[str, Any
     prompts = as_conversations(_texts(effort.prompts)["benign"])
     models: dict[str, Any] = {"without CASA": base, "with CASA": casa}
     seconds = {name: seconds_to_first_token(model, prompts) for name, model in models.items()}
-    added = paired_difference(*seconds.values())
+    added = paired_difference(seconds["without CASA"], seconds["with CASA"])
     return {
         "first_token_ms": {name: _spread(values) for name, values in seconds.items()},
         "added_ms": {name: 1000 * value for name, value in asdict(added).items()},

@@ -48,7 +48,7 @@ def paired_table(result: Result) -> str:
 def seeds_table(result: Result) -> str:
     """Trained methods over their seeds: mean and standard deviation of each figure."""
     found = result["seeds"]
-    first = next(iter(found.values()), {"attack_success": {}, "refused": {}})
+    first: dict[str, Any] = next(iter(found.values()), {"attack_success": {}, "refused": {}})
     lines = header(
         *(
             "method",

@@ -68,4 +68,5 @@ def _states(model: Undefended, conversations: Sequence[Conversation]) -> np.ndar
     def state(batch: list[Conversation]) -> list[np.ndarray]:
         return [last_states(model, [model.chat.prompt(batch[0])])[0].float().cpu().numpy()]
 
-    return np.stack(in_batches(conversations, 1, state, "hidden states"))
+    found: list[np.ndarray] = in_batches(conversations, 1, state, "hidden states")
+    return np.stack(found)
