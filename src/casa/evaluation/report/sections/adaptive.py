@@ -15,6 +15,10 @@ _ABOUT = (
     "The attacker follows the gradient of the gated margin, through v_s too. Step 0 are the verdict's own misses. More steps, more "
     "candidates or another attack may break more: these are lower bounds of what an attacker can do.",
 )
+_NOISE_NOTE = (
+    "The form of the queries: {form}. Noise is put on what the model is given, where it may go a little beyond what a file can hold. "
+    "What the model would then answer is not asked."
+)
 
 
 def adaptive_section(evidence: Evidence) -> Section | None:
@@ -47,9 +51,7 @@ def _noise(one: Measured) -> Iterator[tuple[Table, Figure]]:
             for point in curve:
                 points.setdefault(point["step"], {})[label] = Rate(**point["broken"])
         title = f"Noise on {name} against {one.model}: queries whose verdict turns safe"
-        yield _drawn(
-            title, points, "gradient steps, at most", list(bounds), f"The form of the queries: {found['form']}."
-        )
+        yield _drawn(title, points, "gradient steps, at most", list(bounds), _NOISE_NOTE.format(form=found["form"]))
 
 
 def _drawn(title: str, points: dict[int, Any], axis: str, labels: list[str], note: str) -> tuple[Table, Figure]:

@@ -28,7 +28,7 @@ def states_section(evidence: Evidence) -> Section | None:
                 rows.append(line(one.model, title, when, count, *shares))
     if not figures:
         return None
-    header = ("model", "queries", "", "n", "variance in the first component, %", "second, %")
+    header = ("model", "queries", "with or without", "n", "variance in the first component, %", "second, %")
     return Section("Hidden states", (_ABOUT,), (Table("Planes of hidden states", header, tuple(rows)),), tuple(figures))
 
 
