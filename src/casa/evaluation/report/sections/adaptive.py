@@ -16,8 +16,8 @@ _ABOUT = (
     "candidates or another attack may break more: these are lower bounds of what an attacker can do.",
 )
 _NOISE_NOTE = (
-    "The form of the queries: {form}. Noise is put on what the model is given, where it may go a little beyond what a file can hold. "
-    "What the model would then answer is not asked."
+    "The form of the queries: {form}. Noise is put on what the model is given, where it may go a little beyond what a file can "
+    "hold. What the model would then answer is not asked."
 )
 
 
