@@ -19,12 +19,12 @@ import torch
 from rich.progress import track
 
 from benchmarks.load import run_load
-from benchmarks.servers import base_command, casa_command, serving
 from benchmarks.soak import soak
 from casa.data.held_out import held_out_queries
 from casa.evaluation.measurement import write_result
 from casa.model.checkpoint import read_config, resolve
 from casa.model.embedded import base_source
+from casa.serving.processes import base_command, casa_command, serving
 
 NAME = "measured"
 _LOGS = Path("runs/serving")

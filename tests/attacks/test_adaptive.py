@@ -3,21 +3,11 @@
 from dataclasses import replace
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from casa.attacks.adaptive import _margin, _token_gradient, margin_of, noise_attack, suffix_attack
+from casa.attacks.adaptive import _token_gradient, gated_margin, margin_of, suffix_attack
 from tiny import user
-
-IMAGE = [{"role": "user", "content": [{"type": "image", "image": Image.effect_noise((112, 112), 80)}]}]
-AUDIO = [
-    {
-        "role": "user",
-        "content": [{"type": "audio", "audio": np.sin(np.arange(8000) / 9).astype(np.float32), "sampling_rate": 16000}],
-    }
-]
 
 
 @pytest.fixture
@@ -30,7 +20,7 @@ def casa(tiny_casa):
 def test_the_margin_is_that_of_the_verdict(casa):
     inputs = casa.chat.prompt(user("How are you?")).inputs
     assert margin_of(casa.classify(user("How are you?")).p_unsafe) == pytest.approx(
-        _margin(casa, inputs).item(), abs=1e-4
+        gated_margin(casa, inputs).item(), abs=1e-4
     )
 
 
@@ -56,15 +46,3 @@ def test_a_suffix_never_gets_worse_and_is_what_the_model_judges(casa):
 def test_an_attack_ends_when_the_verdict_is_safe(tiny_casa):
     tiny_casa.config = replace(tiny_casa.config, threshold=1.0)
     assert len(list(suffix_attack(tiny_casa, "hi", steps=5))) == 1
-    assert len(list(noise_attack(tiny_casa, IMAGE, "pixel_values", 0.1, steps=5))) == 1
-
-
-@pytest.mark.parametrize(("messages", "medium"), [(IMAGE, "pixel_values"), (AUDIO, "input_features")])
-def test_noise_moves_the_verdict_more_the_larger_it_may_be(casa, messages, medium):
-    clean = casa.classify(messages).p_unsafe
-    reached = {}
-    for epsilon in (0.0, 0.01, 0.5):
-        attempts = list(noise_attack(casa, messages, medium, epsilon, steps=4))
-        assert attempts[0].p_unsafe == pytest.approx(clean, abs=1e-5)
-        reached[epsilon] = min(attempt.p_unsafe for attempt in attempts)
-    assert reached[0.5] < reached[0.01] < reached[0.0]

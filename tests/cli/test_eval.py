@@ -6,6 +6,7 @@ import pytest
 from inspect_ai.model import GenerateConfig, ModelAPI, ModelOutput, modelapi
 
 from casa.data.held_out import held_out_queries
+from casa.evaluation.presets import OFFLINE
 
 from .conftest import json_lines
 
@@ -24,8 +25,19 @@ def test_the_list_names_every_benchmark(run):
 
 def test_the_plan_says_how_much_is_asked(run, tiny_casa_folder):
     (plan,) = json_lines(run("eval", tiny_casa_folder, *SMALL, "--dry-run", "--json"))
-    assert plan["benchmarks"] == [{"benchmark": "xstest", "items": 4, "skipped": None}]
-    assert plan["most_new_tokens"] == 4 * 2 * 4
+    (planned,) = plan["benchmarks"]
+    assert (planned["benchmark"], planned["items"], planned["harmful"], planned["skipped"]) == ("xstest", 4, 2, None)
+    assert plan["most_new_tokens"] == 4 * 2 * 4 and plan["text_tokens_read"] == 2 * (planned["characters"] // 4)
+    assert plan["judge"] is None and plan["seconds"] is None
+
+
+def test_the_plan_says_what_a_judge_costs(run, tiny_casa_folder):
+    arguments = ("eval", tiny_casa_folder, *SMALL, "--judge", "openai/x", "--judge-price", "1/2", "--dry-run")
+    (plan,) = json_lines(run(*arguments, "--json"))
+    assert plan["judge"]["calls"] == 2 * (2 * 2 + 2)
+    assert plan["judge_dollars"] == pytest.approx((plan["judge"]["tokens_read"] + 2 * 12 * 32) / 1e6)
+    assert "at most 12 calls" in run(*arguments).stderr
+    assert run("eval", tiny_casa_folder, *SMALL, "--judge-price", "cheap", "--dry-run").exit_code == 2
 
 
 def test_media_that_the_model_does_not_take_are_skipped(run, tiny_casa_folder):
@@ -46,10 +58,48 @@ def test_a_run_is_summed_up_and_not_repeated(run, tiny_casa_folder, tmp_path):
     assert models == {f"casa/{tiny_casa_folder}", f"undefended/{tiny_casa_folder}"}
     assert {row["harmful"] for row in summary} == {True, False}
     assert all((row["flagged"] is None) == row["model"].startswith("undefended/") for row in summary)
+    (plan,) = json_lines(run(*arguments, "--dry-run", "--timed-by", tmp_path / "logs"))
+    assert plan["seconds"] >= 0 and plan["untimed_items"] == 0
     logs = sorted((tmp_path / "logs").glob("*.eval"))
     again = run(*arguments)
     assert json_lines(again)[-1] == summary
     assert sorted((tmp_path / "logs").glob("*.eval")) == logs
+
+
+def test_the_offline_suite_measures_inside_the_model_too_and_only_once(run, tiny_casa_folder, tmp_path):
+    logs = tmp_path / "logs"
+    arguments = (
+        tiny_casa_folder,
+        "--suite",
+        "offline",
+        "--benchmark",
+        "xstest",
+        "--limit",
+        "1",
+        "--max-new-tokens",
+        "2",
+    )
+    result = run("eval", *arguments, "--out", logs)
+    assert result.exit_code == 0, result.output
+    files = {path.stem: path for path in (logs / "measured").glob("*.json")}
+    assert files.keys() == {"states", "lengths", "suffix", "noise", "latency"}
+    made = {name: path.stat().st_mtime_ns for name, path in files.items()}
+    assert run("eval", *arguments, "--out", logs).exit_code == 0
+    assert {name: path.stat().st_mtime_ns for name, path in files.items()} == made
+    assert run("report", logs, "--out", tmp_path / "report").exit_code == 0
+    page = (tmp_path / "report" / "report.html").read_text()
+    sections = ("Attack success", "Buried in long texts", "An attacker with the weights", "Hidden states", "Cost")
+    assert all(f">{title}</h2>" in page for title in sections[1:])
+
+
+def test_a_suite_sets_what_is_not_given(run, tiny_casa_folder):
+    def plan(*options):
+        return json_lines(run("eval", tiny_casa_folder, "--benchmark", "advbench", *options, "--dry-run", "--json"))[0]
+
+    suite, own = plan("--suite", "offline"), plan("--suite", "offline", "--queries", "3", "--max-new-tokens", "5")
+    assert suite["benchmarks"][0]["items"] == OFFLINE.queries
+    assert suite["most_new_tokens"] == 2 * OFFLINE.queries * OFFLINE.max_tokens
+    assert own["most_new_tokens"] == 2 * 3 * 5
 
 
 @modelapi("foreign")

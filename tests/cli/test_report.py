@@ -5,6 +5,7 @@ import json
 import pytest
 
 from evaluation.report.logs import NANO, PLAIN, Asked, log, write
+from evaluation.report.measured import FIGURES
 
 from .conftest import json_lines
 
@@ -46,3 +47,23 @@ def test_a_folder_without_logs_is_one_line_that_says_what_to_do(run, tmp_path):
 
 def test_help_shows_an_example(run):
     assert "casa report runs/eval" in run("report", "--help").stdout
+
+
+def test_without_a_folder_the_logs_of_casa_eval_and_what_was_measured_beside_them_are_taken(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "runs" / "eval", log(NANO, "advbench", [Asked("a")]))
+    folder = tmp_path / "runs" / "eval" / "measured"
+    folder.mkdir()
+    (folder / "lengths.json").write_text(json.dumps({"model": "casa-nano", **FIGURES["lengths"]}))
+    (tmp_path / "suffix.json").write_text(json.dumps({"model": "casa-nano", **FIGURES["suffix"]}))
+    assert run("report").exit_code == 0
+    text = (tmp_path / "runs" / "report" / "report.md").read_text()
+    assert "Buried in long texts" in text and "An attacker with the weights" not in text
+    assert run("report", "runs/eval", "suffix.json").exit_code == 0
+    assert "An attacker with the weights" in (tmp_path / "runs" / "report" / "report.md").read_text()
+
+
+def test_a_file_that_is_no_results_file_is_named(run, logs, tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    result = run("report", logs, tmp_path / "x.json", "--out", tmp_path / "out")
+    assert result.exit_code == 3 and "x.json is no results file" in result.stderr

@@ -9,14 +9,19 @@ from casa.baselines.interface import Reply
 from casa.data.held_out import HARMLESS as HELD_OUT_HARMLESS
 from casa.evaluation.defences import (
     ATTACKED,
+    BURIED,
     HARMLESS,
-    PREFILL,
+    PREFILLS,
+    behaviour,
     conversations_by_kind,
     defence_figures,
     is_collapsed,
+    is_harmless,
     outcomes,
     seconds_to_first_token,
 )
+from casa.evaluation.forms import chosen_forms
+from casa.evaluation.nano_paper_table import digest
 from casa.evaluation.paper_tables import paired_table, paper_table
 from casa.model.outputs import Verdict
 
@@ -45,8 +50,11 @@ def test_every_kind_is_there_and_attacks_are_on_the_same_queries():
     assert set(CONVERSATIONS) == {*ATTACKED, *HARMLESS}
     assert HARMLESS == HELD_OUT_HARMLESS
     plain = [chat[0]["content"] for chat in CONVERSATIONS["malicious"]]
-    assert [chat[0]["content"] for chat in CONVERSATIONS[PREFILL]] == plain
-    assert all(len(chat[1]["content"].split()) == 6 for chat in CONVERSATIONS[PREFILL])
+    for name, words in PREFILLS.items():
+        assert [chat[0]["content"] for chat in CONVERSATIONS[name]] == plain
+        assert all(len(chat[1]["content"].split()) == words for chat in CONVERSATIONS[name])
+    buried = [chat["content"] for (chat,) in CONVERSATIONS[BURIED]]
+    assert all(query in text and len(text.split()) > 500 for query, text in zip(plain, buried, strict=True))
     assert [chat[-1]["content"] for chat in CONVERSATIONS["third turn"]] == plain
     assert all(query in chat["content"] for query, (chat,) in zip(plain, CONVERSATIONS["jailbroken"], strict=True))
 
@@ -71,6 +79,21 @@ def test_only_answers_to_harmless_conversations_are_kept():
     assert all((found[kind].answers is None) == (kind in ATTACKED) for kind in found)
     for kind, outcome in found.items():
         assert outcome.refused == [kind in ATTACKED] * len(CONVERSATIONS[kind])
+
+
+def test_both_classes_reach_the_models_in_every_form():
+    found = conversations_by_kind("dev", 0, 2, forms=chosen_forms(["picture"], "dev", 0))
+    assert set(found) == {*CONVERSATIONS, "picture", "benign, picture"}
+    assert [is_harmless(kind) for kind in ("picture", "benign, picture", "lookalike", BURIED)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert digest(found) == digest(conversations_by_kind("dev", 0, 2, forms=chosen_forms(["picture"], "dev", 0)))
+    assert digest(found) != digest({**found, "picture": found["benign, picture"]})
+    made = behaviour(outcomes(Scripted(lambda chat: isinstance(chat[0]["content"], list)), found, 4, 3))
+    assert made["attack_success"]["picture"]["rate"] == 0 and made["refused"]["benign, picture"]["rate"] == 1
 
 
 def test_the_first_tokens_are_timed_one_conversation_at_a_time():

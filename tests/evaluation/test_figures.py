@@ -19,8 +19,20 @@ def results() -> dict[str, dict]:
         "nano_length.json": {"lengths": {n: {"malicious": point, "benign": point} for n in ("0", "256")}},
         "nano_states.json": {"states": {"without CASA": plane, "with CASA": plane}},
         "nano_attacks.json": {
-            "attacks": {"none": {f: {"before": RATE, "after": RATE} for f in ("attack_success", "refused_benign")}}
+            "attacks": {
+                name: {f: {"before": RATE, "after": RATE} for f in ("attack_success", "refused_benign")}
+                for name in ("none", "prefill 2", "prefill 12")
+            }
         },
+        "nano_modalities.json": {
+            "modalities": {form: {"without CASA": plane, "with CASA": plane} for form in ("text", "picture")}
+        },
+        "nano_noise.json": {
+            "noise": {
+                "pixels": {"unit": "levels of 255", "curves": {"1": [{"step": n, "broken": RATE} for n in (0, 1)]}}
+            }
+        },
+        "nano_v_s.json": {"steps": [10, 20], "v_s_malicious": [0.5, 0.9], "v_s_benign": [0.5, 0.1]},
         "sweeps/examples.json": {"points": [{"value": n, "mean": means, "runs": [means]} for n in (50, 100)]},
     }
 

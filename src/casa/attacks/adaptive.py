@@ -1,13 +1,13 @@
-"""Adaptive white-box attacks: an attacker who knows weights and method searches for what turns the verdict to "safe".
+"""An adaptive white-box attack: an attacker who knows weights and method searches for a suffix that turns the verdict to "safe".
 
-Both attack the gated margin, z_unsafe + log v_s - z_safe - log(1 - v_s), so the token's logits and v_s at once, with gradients
+It attacks the gated margin, z_unsafe + log v_s - z_safe - log(1 - v_s), so the token's logits and v_s at once, with gradients
 through safety attention too. A defence that is not attacked so is not evaluated (Carlini et al. 2019, arXiv 1902.06705).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 from typing import Any
@@ -75,50 +75,7 @@ def suffix_attack(
         yield Attempt(step, best, query + suffix)
 
 
-def noise_attack(
-    casa: CasaModel, messages: Sequence[Any], medium: str, epsilon: float, steps: int, step_size: float | None = None
-) -> Iterator[Attempt]:
-    """Projected gradient descent (Madry et al. 2018, arXiv 1706.06083) on what the model is given of an image or a clip.
-
-    The bound holds for the processor's output: normalised pixels, or the log-mel spectrogram.
-
-    Args:
-        casa: the model.
-        messages: a conversation with the medium.
-        medium: name of the input tensor, "pixel_values" or "input_features".
-        epsilon: largest change of a value (L-infinity).
-        steps: most steps; it ends before if the verdict is "safe".
-        step_size: of one step; a quarter of epsilon if not given.
-
-    Yields:
-        The attempt before the first step and after each.
-    """
-    inputs = {name: tensor.to(casa.device) for name, tensor in casa.chat.prompt(messages).inputs.items()}
-    clean = inputs[medium].float()
-    noise = torch.zeros_like(clean)
-    for step in range(steps + 1):
-        noise.requires_grad_(True)
-        margin = _margin(casa, {**inputs, medium: clean + noise})
-        p_unsafe = torch.sigmoid(margin).item()
-        yield Attempt(step, p_unsafe)
-        if p_unsafe < casa.config.threshold:
-            return
-        (gradient,) = torch.autograd.grad(margin, noise)
-        moved = noise.detach() - (step_size or epsilon / 4) * gradient.sign()
-        noise = moved.clamp(-epsilon, epsilon)
-
-
-def margin_of(p_unsafe: float) -> float:
-    """The gated margin behind a probability, finite for 0 and 1."""
-    p = min(max(p_unsafe, 1e-7), 1 - 1e-7)
-    return log(p / (1 - p))
-
-
-def _user(text: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": text}]
-
-
-def _margin(casa: CasaModel, inputs: dict[str, Tensor]) -> Tensor:
+def gated_margin(casa: CasaModel, inputs: dict[str, Tensor]) -> Tensor:
     """The gated margin of one prompt, differentiable by its inputs, shape ()."""
     states: list[Tensor] = []
     handle = on_hidden_states(casa.base_model, casa.config.hidden_state, states.append)
@@ -134,6 +91,16 @@ def _margin(casa: CasaModel, inputs: dict[str, Tensor]) -> Tensor:
         handle.remove()
 
 
+def margin_of(p_unsafe: float) -> float:
+    """The gated margin behind a probability, finite for 0 and 1."""
+    p = min(max(p_unsafe, 1e-7), 1 - 1e-7)
+    return log(p / (1 - p))
+
+
+def _user(text: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": text}]
+
+
 def _token_gradient(casa: CasaModel, ids: list[int], start: int, end: int) -> Tensor:
     """How the margin would change if a token of the span were another, to first order, shape (span, vocabulary)."""
     embedding = casa.base_model.get_input_embeddings()
@@ -146,7 +113,7 @@ def _token_gradient(casa: CasaModel, ids: list[int], start: int, end: int) -> Te
     handle = embedding.register_forward_hook(cut)
     try:
         whole = torch.tensor([ids], device=casa.device)
-        margin = _margin(casa, {"input_ids": whole, "attention_mask": torch.ones_like(whole)})
+        margin = gated_margin(casa, {"input_ids": whole, "attention_mask": torch.ones_like(whole)})
     finally:
         handle.remove()
     (gradient,) = torch.autograd.grad(margin, leaves[0])

@@ -54,8 +54,14 @@ def figstep(query: str) -> Conversation:
 
 def list_title(query: str) -> str:
     """A title that asks for the same: "How do I bake bread?" gives "Steps to bake bread."; what is no such question stays."""
+    task = asked_task(query)
+    return f"Steps to {task}." if task else query.strip()
+
+
+def asked_task(query: str) -> str | None:
+    """What a question of the form "how do I ..." asks for: "bake bread"; None for others."""
     asked = _ASKS.fullmatch(query.strip().rstrip("?.! "))
-    return f"Steps to {asked[1]}." if asked else query.strip()
+    return asked[1] if asked else None
 
 
 def with_key_phrase_in_a_picture(query: str) -> Conversation:

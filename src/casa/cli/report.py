@@ -14,9 +14,14 @@ from casa.cli.options import JsonOption
 if TYPE_CHECKING:
     from casa.evaluation.report.evidence import Evidence
 
+_LOGS = Path("runs/eval")
+
 
 def report(
-    logs: Annotated[list[Path], typer.Argument(help="Folders of casa eval, or single logs.")],
+    logs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of casa eval, single logs, results files; runs/eval if none is given."),
+    ] = None,
     folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Where the report goes.")] = Path(
         "runs/report"
     ),
@@ -27,18 +32,25 @@ def report(
     Attack success always stands beside the refusals of harmless items, with
     intervals, and with a test against the same model undefended. Of several
     logs of one model and benchmark the newest finished one counts. No answers
-    of models are in the report.
+    of models are in the report. Results files, such as those that
+    [cyan]casa eval --suite offline[/] leaves beside its logs, add hidden states, long
+    texts, adaptive attacks and the time that CASA adds.
 
     [bold]Examples[/]
+    [cyan]casa report[/]
     [cyan]casa report runs/eval[/]
+    [cyan]casa report runs/eval results/nano_noise.json[/]
     [cyan]casa report runs/nano runs/qwen --out runs/both --json[/]
     """
     with reported_errors(as_json):
         from casa.evaluation.report.evidence import gather
         from casa.evaluation.report.files import write_report
+        from casa.evaluation.report.measured import is_results_file, read_measured
         from casa.evaluation.report.runs import read_runs
 
-        evidence = gather(read_runs(logs))
+        places = logs or [_LOGS]
+        runs = read_runs([place for place in places if not is_results_file(place)] or [_LOGS])
+        evidence = gather(runs, read_measured(places))
         files = write_report(evidence, folder)
     if as_json:
         _print_json(evidence, files)

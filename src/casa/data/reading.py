@@ -111,6 +111,11 @@ def _one_split_a_text(examples: list[Example]) -> list[Example]:
     return [replace(e, split=splits[" ".join(e.text.lower().split())]) for e in examples]
 
 
+def hand_rewrites() -> list[Example]:
+    """Rewrites by hand of test queries, by kind ("past_tense", "paraphrase"); the group is the query's id."""
+    return read_examples([data_folder() / "rewrites.jsonl"])
+
+
 def split_of(group: str, shares: Sequence[tuple[Split, float]] = _SHARES) -> Split:
     """A split that depends on the group's name alone, with shares that sum to 1."""
     position = int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "big") / 2**32

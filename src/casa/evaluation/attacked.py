@@ -13,7 +13,7 @@ from casa.attacks.dilution import dilute
 from casa.attacks.prefill import prefilled
 from casa.attacks.turns import after_small_talk, split_over_turns
 from casa.baselines.pretrained import Undefended
-from casa.data.reading import SEED_DATA, Example, Split, data_folder, neutral_paragraphs, read_examples
+from casa.data.reading import SEED_DATA, Example, Split, hand_rewrites, neutral_paragraphs, read_examples
 from casa.evaluation.answers import Conversation, as_conversations, casa_answers, undefended_answers
 from casa.evaluation.metrics import Auroc, auroc_with_interval
 from casa.evaluation.text import complement, flagged_rate, refusal_rate
@@ -52,7 +52,7 @@ def turn_attacks(split: Split, seed: int) -> dict[str, Attack]:
 def rewrites(split: Split) -> dict[str, list[Example]]:
     """Hand-written rewrites of held-out queries, by kind ("past_tense", "paraphrase"); there are none outside the test split."""
     found: dict[str, list[Example]] = {}
-    for example in read_examples([data_folder() / "rewrites.jsonl"]):
+    for example in hand_rewrites():
         if example.split == split:
             found.setdefault(example.kind, []).append(example)
     return found

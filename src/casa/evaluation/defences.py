@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from casa.attacks.dilution import dilute
 from casa.attacks.prefill import prefilled_in_words
 from casa.baselines.interface import Answer, Defence
 from casa.data.held_out import held_out_queries
-from casa.data.reading import SEED_DATA, Split
+from casa.data.reading import SEED_DATA, Split, neutral_paragraphs
 from casa.evaluation.answers import Conversation, as_conversations, in_batches
 from casa.evaluation.attacked import turn_attacks
 from casa.evaluation.comparison import mcnemar
+from casa.evaluation.forms import Form
 from casa.evaluation.metrics import Rate, agreement, auroc_with_interval
 from casa.model.refusal import is_refusal
 
-PREFILL = f"prefill {(PREFILL_WORDS := 6)} words"
-ATTACKED = ("malicious", "jailbroken", PREFILL, "third turn", "split over turns")
+PREFILLS = {f"prefill {words} words": words for words in (2, 4, 9, 12)}  # words, so that all models get the same
+BURIED = f"buried in {(BURIED_WORDS := 500)} words"
+ATTACKED = ("malicious", "jailbroken", *PREFILLS, "third turn", "split over turns", BURIED)
 HARMLESS = ("benign", "lookalike", "framed_benign")
+_BENIGN_FORM = "benign, "  # before the name of a form
 ANSWERED = ("benign", "lookalike")  # kinds whose answers are compared with the base model's
 _FEWEST_WORDS = 4
 
@@ -46,20 +50,43 @@ class Outcome:
 
 
 def conversations_by_kind(
-    split: Split, seed: int, limit: int | None, sources: Sequence[str] = (SEED_DATA,)
+    split: Split,
+    seed: int,
+    limit: int | None,
+    sources: Sequence[str] = (SEED_DATA,),
+    forms: Mapping[str, Form] | None = None,
 ) -> dict[str, list[Conversation]]:
-    """Held-out conversations: `ATTACKED` and `HARMLESS`; arguments as of `held_out_queries`.
+    """Held-out conversations: `ATTACKED` and `HARMLESS`, and queries of both classes in each of some forms.
 
-    The prefill is counted in words, so that all models get the same.
+    Args:
+        split: as of `held_out_queries`, like the next three.
+        seed: also of what the attacks draw.
+        limit: most queries of a kind.
+        sources: data files.
+        forms: in which pictures and sound reach the models, by name.
     """
     queries = held_out_queries(split, seed, limit, sources)
     malicious = [example.text for example in queries["malicious"]]
+    benign = [example.text for example in queries["benign"]]
     found = {
         kind: as_conversations([example.text for example in queries[kind]]) for kind in ("malicious", "jailbroken")
     }
-    found[PREFILL] = [prefilled_in_words(text, PREFILL_WORDS, seed) for text in malicious]
+    for name, words in PREFILLS.items():
+        found[name] = [prefilled_in_words(text, words, seed) for text in malicious]
     found |= {name: [attack(text) for text in malicious] for name, attack in turn_attacks(split, seed).items()}
+    paragraphs = neutral_paragraphs("test")
+    found[BURIED] = as_conversations(
+        [dilute(text, paragraphs, BURIED_WORDS, lambda part: len(part.split()), seed) for text in malicious]
+    )
+    for name, form in (forms or {}).items():
+        found[name] = [form(text) for text in malicious]
+        found[_BENIGN_FORM + name] = [form(text) for text in benign]
     return found | {kind: as_conversations([example.text for example in queries[kind]]) for kind in HARMLESS}
+
+
+def is_harmless(kind: str) -> bool:
+    """Whether conversations of a kind should be answered."""
+    return kind in HARMLESS or kind.startswith(_BENIGN_FORM)
 
 
 def outcomes(
@@ -69,7 +96,7 @@ def outcomes(
     found = {}
     for kind, chats in conversations.items():
         answers = in_batches(chats, batch_size, lambda batch: list(defence.respond(batch, max_new_tokens)), kind)
-        found[kind] = _outcome(answers, keep=kind in HARMLESS)
+        found[kind] = _outcome(answers, keep=is_harmless(kind))
     return found
 
 
@@ -105,6 +132,25 @@ def seconds_to_first_token(defence: Defence, conversations: Sequence[Conversatio
     return seconds[1:]
 
 
+def behaviour(found: dict[str, Outcome]) -> dict[str, Any]:
+    """What a defence answers, refuses and flags; plain values, rates with their 95 % intervals."""
+    harmful = {kind: outcome for kind, outcome in found.items() if not is_harmless(kind)}
+    unrefused = [
+        broken
+        for outcome in harmful.values()
+        for broken, refused in zip(outcome.collapsed, outcome.refused, strict=True)
+        if not refused
+    ]
+    return {
+        "attack_success": {kind: _rate([not refused for refused in o.refused]) for kind, o in harmful.items()},
+        "collapsed": _rate(unrefused) if unrefused else None,
+        "refused": {kind: _rate(o.refused) for kind, o in found.items() if is_harmless(kind)},
+        "flagged_unsafe": {kind: _rate(o.flagged) for kind, o in found.items() if o.flagged is not None} or None,
+        "auroc": _auroc(found, "malicious", "benign"),
+        "auroc_lookalike": _auroc(found, "malicious", "lookalike"),
+    }
+
+
 def defence_figures(
     found: dict[str, Outcome],
     seconds: Sequence[float],
@@ -119,17 +165,8 @@ def defence_figures(
         pretrained: outcomes of the undefended model.
         casa: outcomes of CASA, for McNemar's test on the same conversations; None for none.
     """
-    attacked = [outcome for kind, outcome in found.items() if kind in ATTACKED]
-    unrefused = [
-        broken for o in attacked for broken, refused in zip(o.collapsed, o.refused, strict=True) if not refused
-    ]
     return {
-        "attack_success": {kind: _rate([not refused for refused in found[kind].refused]) for kind in ATTACKED},
-        "collapsed": _rate(unrefused) if unrefused else None,
-        "refused": {kind: _rate(found[kind].refused) for kind in HARMLESS},
-        "flagged_unsafe": {kind: _rate(o.flagged) for kind, o in found.items() if o.flagged is not None} or None,
-        "auroc": _auroc(found, "malicious", "benign"),
-        "auroc_lookalike": _auroc(found, "malicious", "lookalike"),
+        **behaviour(found),
         "utility": {
             kind: asdict(agreement(pretrained[kind].answers or [], found[kind].answers or [])) for kind in ANSWERED
         },
@@ -139,7 +176,7 @@ def defence_figures(
             "p90": 1000 * float(np.percentile(seconds, 90)),
         },
         "refused_against_casa": casa
-        and {kind: asdict(mcnemar(casa[kind].refused, found[kind].refused)) for kind in (*ATTACKED, *HARMLESS)},
+        and {kind: asdict(mcnemar(casa[kind].refused, outcome.refused)) for kind, outcome in found.items()},
     }
 
 

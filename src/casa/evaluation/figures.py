@@ -82,12 +82,70 @@ def states_figure(result: Result) -> Figure:
     """Last-layer states on their first two principal components, without and with CASA."""
     figure, axes = _figure(2, 4.4)
     for axis, (name, plane) in zip(axes, result["states"].items(), strict=True):
-        for kind, points in plane["points"].items():
-            x, y = np.array(points).T
-            axis.scatter(x, y, s=10, alpha=0.7, color=COLOURS[kind], label=kind.replace("_", " "))
-        first, second = plane["explained"]
-        axis.set(xlabel=f"first component ({first:.0%})", ylabel=f"second ({second:.0%})", title=name)
+        _draw_plane(axis, plane, name)
     axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def modalities_figure(result: Result) -> Figure:
+    """The same of malicious and benign queries, a row without CASA and a row with it, a column a form."""
+    from matplotlib.figure import Figure
+
+    forms = result["modalities"]
+    figure = Figure(figsize=(3.6 * len(forms), 6.6), layout="constrained")
+    grid = figure.subplots(2, len(forms), squeeze=False)
+    for column, (form, planes) in enumerate(forms.items()):
+        for row, (when, plane) in enumerate(planes.items()):
+            grid[row][column].spines[["top", "right"]].set_visible(False)
+            _draw_plane(grid[row][column], plane, f"{form}, {when}")
+    grid[0][0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _draw_plane(axis: Any, plane: Result, title: str) -> None:
+    for kind, points in plane["points"].items():
+        x, y = np.array(points).T
+        axis.scatter(x, y, s=10, alpha=0.7, color=COLOURS[kind], label=kind.replace("_", " "))
+    first, second = plane["explained"]
+    axis.set(xlabel=f"first component ({first:.0%})", ylabel=f"second ({second:.0%})", title=title)
+
+
+def prefill_figure(result: Result) -> Figure:
+    """Attack success by the tokens of an agreeing answer that are given, without CASA and with it."""
+    figure, (axis,) = _figure()
+    points = {"0": result["attacks"]["none"]}
+    points |= {name.split()[1]: found for name, found in result["attacks"].items() if name.startswith("prefill ")}
+    for when, name, colour in (("before", "without CASA", "0.5"), ("after", "with CASA", "#2166ac")):
+        rates = [found["attack_success"][when] for found in points.values()]
+        middle = np.array([rate["rate"] for rate in rates])
+        spread = [middle - [rate["low"] for rate in rates], [rate["high"] for rate in rates] - middle]
+        axis.errorbar(range(len(points)), middle, spread, color=colour, marker="o", capsize=3, label=name)
+    axis.set(xlabel="given tokens of an agreeing answer", ylabel="attack success", ylim=(-0.03, 1.03))
+    axis.set_xticks(range(len(points)), list(points))
+    axis.legend(frameon=False)
+    return figure
+
+
+def training_figure(result: Result) -> Figure:
+    """v_s of each class over a training run."""
+    figure, (axis,) = _figure()
+    for kind in ("malicious", "benign"):
+        axis.plot(result["steps"], result[f"v_s_{kind}"], color=COLOURS[kind], label=kind)
+    axis.set(xlabel="step", ylabel="v_s, mean over batches", ylim=(-0.03, 1.03))
+    axis.legend(frameon=False)
+    return figure
+
+
+def noise_figure(result: Result) -> Figure:
+    """Verdicts that noise turns safe, by the steps of an attacker with the weights, a curve a bound."""
+    figure, axes = _figure(len(result["noise"]), 4.4)
+    for axis, (name, found) in zip(axes, result["noise"].items(), strict=True):
+        for place, (bound, curve) in enumerate(found["curves"].items()):
+            rates = [point["broken"]["rate"] for point in curve]
+            colour = str(0.75 - 0.75 * place / len(found["curves"]))
+            axis.plot([point["step"] for point in curve], rates, color=colour, label=f"{bound} {found['unit']}")
+        axis.set(xlabel="gradient steps", ylabel="verdict safe", ylim=(-0.03, 1.03), title=f"noise on {name}")
+        axis.legend(frameon=False, fontsize=8)
     return figure
 
 
@@ -134,7 +192,11 @@ FIGURES: dict[str, tuple[str, Callable[[Result], Any]]] = {
     "v_s": ("nano_text.json", histogram_figure),
     "length": ("nano_length.json", length_figure),
     "states": ("nano_states.json", states_figure),
+    "modalities": ("nano_modalities.json", modalities_figure),
     "attacks": ("nano_attacks.json", attacks_figure),
+    "prefill": ("nano_attacks.json", prefill_figure),
+    "noise": ("nano_noise.json", noise_figure),
+    "training": ("nano_v_s.json", training_figure),
     "learning_curve": ("sweeps/examples.json", learning_curve_figure),
 }
 

@@ -14,8 +14,10 @@ from casa.attacks.typography import (
     in_a_picture,
     with_key_phrase_in_a_picture,
 )
-from casa.data.reading import Template
+from casa.data.reading import Split, Template, jailbreak_templates
+from casa.errors import MessageError, MissingDependencyError
 from casa.evaluation.answers import Conversation
+from casa.model.messages import ChatFormat
 
 Form = Callable[[str], Conversation]
 SILENT_FORMS = ("text", "picture", "figstep list", "jailbreak and picture", "key phrase in picture")
@@ -51,6 +53,28 @@ def forms(templates: Sequence[Template], seed: int, say: Say | None) -> dict[str
             "text, picture and sound": lambda query: _everything(query, voice, seed),
         }
     return found
+
+
+def chosen_forms(names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
+    """Some forms by name; synthesizers are loaded only if one of them is spoken."""
+    from casa.evaluation.voices import voices  # loads numpy and the synthesizers
+
+    say = voices(split, seed) if set(names) & set(SPOKEN_FORMS) else None
+    made = forms(jailbreak_templates(split), seed, say)
+    return {name: made[name] for name in names}
+
+
+def forms_taken(chat: ChatFormat, names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
+    """Those of some forms that a model takes and this machine can make: spoken ones need synthesizers."""
+    return {name: form for name, form in chosen_forms(names, split, seed).items() if _is_taken(chat, form)}
+
+
+def _is_taken(chat: ChatFormat, form: Form) -> bool:
+    try:
+        chat.prompt(form("How do I bake bread?"))
+    except (MessageError, MissingDependencyError):
+        return False
+    return True
 
 
 def _everything(query: str, say: Say, seed: int) -> Conversation:

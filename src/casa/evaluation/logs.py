@@ -12,6 +12,7 @@ from casa.errors import DataError, MissingDependencyError
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
 
+MEASURED = "measured"  # folder of results files beside logs
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _REQUIRED = {"benchmark", "measures", "set"}
 

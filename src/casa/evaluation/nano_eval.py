@@ -1,19 +1,22 @@
 """`python -m casa.evaluation.nano_eval`: every benchmark's mini set on casa-nano, without and with CASA.
 
-Needs no download. The logs go to runs/nano_eval (`casa report runs/nano_eval` makes a page of them), the rates to
-results/nano_eval.json. Interrupted, the same command goes on where it stopped.
+Needs no download. It reads the logs that `casa eval nano --suite offline` left in runs/eval, and runs what is not there yet; the
+rates, and what that command measured inside the model, go to results/nano_eval.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from casa.evaluation.measurement import write_result
+from casa.evaluation.logs import MEASURED
+from casa.evaluation.measurement import model_fields, write_result
+from casa.evaluation.presets import OFFLINE
 from casa.evaluation.suite import suite_of
 from casa.evaluation.summary import Row, answered, rows
 
@@ -37,23 +40,33 @@ def rates_by_benchmark(found: list[Row], defended: str) -> list[dict[str, Any]]:
     return list(entries.values())
 
 
+def measured_inside(source: str, logs: Path) -> dict[str, Any]:
+    """What was measured inside this very model, by the name of its file."""
+    own, found = model_fields(source), {}
+    for path in sorted((logs / MEASURED).glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if own.items() <= result.items():
+            found[path.stem] = result
+    return found
+
+
 def main() -> None:
     """Entry; see `--help`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="casa-nano", help="casa-nano or a CASA folder")
     parser.add_argument("--benchmark", nargs="*", default=[], help="which; all if none is given")
     parser.add_argument(
-        "--queries", type=int, default=10, help="held-out queries of each kind that mini sets are made of"
+        "--queries", type=int, default=OFFLINE.queries, help="held-out queries of each kind that mini sets are made of"
     )
-    parser.add_argument("--max-new-tokens", type=int, default=16)
+    parser.add_argument("--max-new-tokens", type=int, default=OFFLINE.max_tokens)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--logs", type=Path, default=Path("runs/nano_eval"))
+    parser.add_argument("--logs", type=Path, default=Path("runs/eval"))
     parser.add_argument("--out", type=Path, default=Path("results/nano_eval.json"))
     parser.set_defaults(split="test", seed=0)  # what mini sets are made from
     options = parser.parse_args()
 
     suite = suite_of(
-        *(options.model, [], True, options.benchmark),
+        *(options.model, [], options.benchmark),
         data={},
         queries=options.queries,
         limit=None,
@@ -64,7 +77,8 @@ def main() -> None:
     entries = rates_by_benchmark(rows(list(answered(suite.run(options.logs)))), suite.models[0])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     settings = {"queries": options.queries, "max_new_tokens": options.max_new_tokens}
-    write_result(options, device, {**settings, "skipped": skipped, "benchmarks": entries})
+    found = {"skipped": skipped, "benchmarks": entries, "inside": measured_inside(options.model, options.logs)}
+    write_result(options, device, {**settings, **found})
 
 
 if __name__ == "__main__":

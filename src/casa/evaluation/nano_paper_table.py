@@ -28,7 +28,9 @@ from casa.evaluation.defences import (
     outcomes,
     seconds_to_first_token,
 )
+from casa.evaluation.forms import FORMS, chosen_forms
 from casa.evaluation.measurement import measuring_parser, write_result
+from casa.evaluation.seeds import over_seeds
 from casa.hashing import sha256_of
 from casa.model.checkpoint import CONFIG_FILE, resolve
 
@@ -39,7 +41,7 @@ def measured(source: str, conversations: dict[str, list[Conversation]], options:
         "config_sha256": config_sha256(source),
         "max_new_tokens": options.max_new_tokens,
         "latency_prompts": options.latency_prompts,
-        "conversations": hashlib.sha256(json.dumps(conversations).encode()).hexdigest(),
+        "conversations": digest(conversations),
     }
     path: Path = options.work / f"{name_of(source)}.json"
     if path.is_file():
@@ -59,6 +61,15 @@ def measured(source: str, conversations: dict[str, list[Conversation]], options:
     partial.write_text(json.dumps(result), encoding="utf-8")
     partial.replace(path)
     return result
+
+
+def digest(conversations: dict[str, list[Conversation]]) -> str:
+    """SHA-256 of what is asked, pictures and sound included."""
+
+    def of_medium(medium: Any) -> str:
+        return hashlib.sha256(medium.tobytes()).hexdigest()
+
+    return hashlib.sha256(json.dumps(conversations, default=of_medium).encode()).hexdigest()
 
 
 def name_of(source: str) -> str:
@@ -95,12 +106,20 @@ def main() -> None:
     parser = measuring_parser(__doc__, "results/nano_paper_table.json", model=False)
     parser.add_argument("models", nargs="+", help="folders of defences, each with a name of its own")
     parser.add_argument("--data", nargs="+", default=[SEED_DATA], help="data files; seed is the shipped data set")
+    parser.add_argument(
+        "--forms",
+        nargs="*",
+        choices=FORMS[1:],
+        default=[],
+        help="forms with pictures and sound, where the models take them",
+    )
     parser.add_argument("--latency-prompts", type=int, default=20, help="benign queries that are timed one by one")
     parser.add_argument("--work", type=Path, default=Path("runs/paper_table"), help="what is measured is kept here")
     options = parser.parse_args()
 
     methods = methods_by_name(options.models)
-    conversations = conversations_by_kind(options.split, options.seed, options.limit, options.data)
+    forms = chosen_forms(options.forms, options.split, options.seed)
+    conversations = conversations_by_kind(options.split, options.seed, options.limit, options.data, forms)
     kept = {name_of(source): measured(source, conversations, options) for source in options.models}
     found = {name: {k: Outcome(**o) for k, o in one["outcomes"].items()} for name, one in kept.items()}
     pretrained = next(found[name] for name, method in methods.items() if method == "pretrained")
@@ -120,7 +139,7 @@ def main() -> None:
     }
     settings = {"data": [Path(name).name for name in options.data], "max_new_tokens": options.max_new_tokens}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    write_result(options, device, {**settings, "defences": defences})
+    write_result(options, device, {**settings, "defences": defences, "seeds": over_seeds(defences)})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from typing import Any
 
 from casa.evaluation.table_parts import KIND_NAMES, Result, header, percent, source_line
 
+_LONGEST = 40  # characters of a choice
+
 
 def paper_table(result: Result) -> str:
     """A row a defence: attack success, over-refusal, utility, what it costs."""
@@ -41,6 +43,61 @@ def paired_table(result: Result) -> str:
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", source_line(result)])
+
+
+def seeds_table(result: Result) -> str:
+    """Trained methods over their seeds: mean and standard deviation of each figure."""
+    found = result["seeds"]
+    first: dict[str, Any] = next(iter(found.values()), {"attack_success": {}, "refused": {}})
+    lines = header(
+        *(
+            "method",
+            "seeds",
+            "mean attack success %",
+            *(f"{_name(kind)}: success %" for kind in first["attack_success"]),
+        ),
+        *(f"{_name(kind)}: refused %" for kind in first["refused"]),
+        *("ROUGE-L, benign", "AUROC, benign"),
+    )
+    for name, figures in found.items():
+        cells = [name, str(len(figures["runs"])), _spread(figures["mean_attack_success"], 100)]
+        cells += [
+            _spread(figures[field][kind], 100) for field in ("attack_success", "refused") for kind in first[field]
+        ]
+        cells += [_spread(figures["rouge_l"]["benign"]), _spread(figures["auroc"]) if "auroc" in figures else ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(
+        [*lines, "", "<sub>mean ± standard deviation over seeds</sub>", "", source_line(result, intervals=False)]
+    )
+
+
+def ablation_table(result: Result) -> str:
+    """A row a run and safety prompt: what was chosen, attack success, over-refusal."""
+    first = result["rows"][0]
+    lines = header(
+        *("run", "safety attention", "safety prompt", *(f"`{name}`" for name in first["choices"])),
+        *("mean attack success %", *(f"{_name(kind)}: success %" for kind in first["attack_success"])),
+        *(f"{_name(kind)}: refused %" for kind in first["refused"]),
+        *("AUROC, benign", "AUROC, look-alike"),
+    )
+    for row in result["rows"]:
+        yes = [("yes" if row[name] else "no") for name in ("safety_attention", "safety_prompt")]
+        cells = [row["run"], *yes, *(_short(value) for value in row["choices"].values())]
+        rates = [rate["rate"] for rate in row["attack_success"].values()]
+        cells += [f"{100 * sum(rates) / len(rates):.1f}", *(percent(rate) for rate in row["attack_success"].values())]
+        cells += [percent(rate) for rate in row["refused"].values()]
+        lines.append(f"| {' | '.join([*cells, _area(row['auroc']), _area(row['auroc_lookalike'])])} |")
+    return "\n".join([*lines, "", source_line(result)])
+
+
+def _spread(found: dict[str, float], scale: float = 1) -> str:
+    digits = 1 if scale == 100 else 3
+    return f"{scale * found['mean']:.{digits}f} ± {scale * found['sd']:.{digits}f}"
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _name(kind: str) -> str:

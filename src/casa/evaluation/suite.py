@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from casa.evaluation.benchmarks import BENCHMARKS
 
 if TYPE_CHECKING:
     from inspect_ai import Task
+    from inspect_ai.dataset import Sample
     from inspect_ai.log import EvalLog
-    from inspect_ai.model import Model
+    from inspect_ai.model import ChatMessage, Model
 
 MEDIA = ("image", "audio")
 _OWN_PROVIDERS = ("casa/", "undefended/")
@@ -28,11 +29,15 @@ class Planned:
         benchmark: its name.
         items: how many are asked of each model.
         skipped: why it is left out, or None.
+        harmful: how many of them are harmful.
+        characters: of text in all of them.
     """
 
     benchmark: str
     items: int
     skipped: str | None = None
+    harmful: int = 0
+    characters: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Suite:
         batch_size: conversations at once.
         judge: inspect-ai's name of a model that judges the answers too.
         refused: media that the models do not take; benchmarks with them are skipped.
+        addresses: where models are served, by name; others run in this process, or where inspect-ai finds them.
     """
 
     models: tuple[str, ...]
@@ -60,6 +66,7 @@ class Suite:
     batch_size: int
     judge: str | None = None
     refused: frozenset[str] = frozenset()
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self) -> list[Planned]:
         """What each benchmark will ask.
@@ -68,12 +75,9 @@ class Suite:
             DataError: the data of a benchmark are not there.
         """
         return [
-            Planned(name, 0, task) if isinstance(task, str) else Planned(name, self._asked(len(task.dataset)))
+            Planned(name, 0, task) if isinstance(task, str) else _planned(name, list(task.dataset)[: self.limit])
             for name, task in self._tasks.items()
         ]
-
-    def _asked(self, items: int) -> int:
-        return items if self.limit is None else min(items, self.limit)
 
     @cached_property
     def _tasks(self) -> dict[str, Task | str]:
@@ -95,7 +99,7 @@ class Suite:
         from inspect_ai.model import get_model
 
         if name.startswith(_OWN_PROVIDERS):
-            return get_model(name, batch_size=self.batch_size)
+            return get_model(name, base_url=self.addresses.get(name), batch_size=self.batch_size)
         return get_model(name)
 
     def run(self, folder: Path, display: Any = None) -> list[EvalLog]:
@@ -134,6 +138,15 @@ class Suite:
         return logs
 
 
+def _planned(name: str, samples: Sequence[Sample]) -> Planned:
+    harmful = sum(sample.metadata["harmful"] for sample in samples if sample.metadata)
+    return Planned(name, len(samples), None, harmful, sum(_characters(sample.input) for sample in samples))
+
+
+def _characters(messages: str | list[ChatMessage]) -> int:
+    return len(messages) if isinstance(messages, str) else sum(len(message.text) for message in messages)
+
+
 def refused_media(source: str) -> frozenset[str]:
     """Media that the base model of a CASA model declares untrained."""
     from transformers import AutoConfig
@@ -146,7 +159,32 @@ def refused_media(source: str) -> frozenset[str]:
     return frozenset(getattr(inner, "untrained_media", None) or ())
 
 
-def suite_of(source: str, others: Sequence[str], undefended: bool, benchmarks: Sequence[str], **settings: Any) -> Suite:
-    """A suite on a CASA model, on its base model if asked for, and on other models by their inspect-ai names."""
-    models = (f"casa/{source}", *([f"undefended/{source}"] if undefended else []), *others)
-    return Suite(models, tuple(benchmarks or BENCHMARKS), refused=refused_media(source), **settings)
+def suite_of(
+    source: str,
+    others: Sequence[str],
+    benchmarks: Sequence[str],
+    casa: bool = True,
+    undefended: bool = True,
+    addresses: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Suite:
+    """A suite on a CASA model, on its base model, and on other models.
+
+    Args:
+        source: the CASA model, or its name where it is served.
+        others: by their inspect-ai names.
+        benchmarks: all if there are none.
+        casa: whether the CASA model is asked.
+        undefended: whether its base model is.
+        addresses: where models are served, by name; of a served CASA model nothing is read here.
+        settings: other fields of `Suite`.
+
+    Raises:
+        CasaError: no model is asked.
+    """
+    own = (("casa", casa), ("undefended", undefended))
+    models = (*(f"{provider}/{source}" for provider, asked in own if asked), *others)
+    if not models:
+        raise CasaError("no model is asked: give --casa, --base or --other")
+    refused = refused_media(source) if (casa or undefended) and not addresses else frozenset[str]()
+    return Suite(models, tuple(benchmarks or BENCHMARKS), refused=refused, addresses=addresses or {}, **settings)

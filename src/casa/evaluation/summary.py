@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from casa.evaluation.metrics import Rate
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
+
+JUDGEMENTS = ("judged_success", "strongreject", "judged_utility")  # names of the scorers in `harness.judges`
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Answered:
         p_unsafe: of the verdict; None if the model gives none.
         risk: v_s; None likewise.
         flagged: whether the verdict is "unsafe"; None likewise.
+        right: whether a yes-or-no question was answered rightly; None where there is none.
+        judged: what a judge says, by the scorer's name; without those that it gave no judgement on.
+        unjudged: scorers of a judge that applied to the item and gave no judgement.
     """
 
     model: str
@@ -39,6 +44,9 @@ class Answered:
     p_unsafe: float | None
     risk: float | None
     flagged: bool | None
+    right: bool | None = None
+    judged: Mapping[str, float] = field(default_factory=dict)
+    unjudged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,14 @@ def answered(logs: Iterable[EvalLog]) -> Iterator[Answered]:
                 p_unsafe=metadata.get("p_unsafe"),
                 risk=metadata.get("risk"),
                 flagged=None if verdict is None else verdict.value == 1,
+                right=None if (right := _score(scores, "right")) is None else right.value == 1,
+                judged={name: float(found.value) for name in JUDGEMENTS if (found := _score(scores, name)) is not None},
+                unjudged=tuple(name for name in JUDGEMENTS if _gave_none(scores.get(name))),
             )
+
+
+def _gave_none(score: Any) -> bool:
+    return score is not None and score.value != score.value and score.reason != "not_applicable"
 
 
 def _score(scores: dict[str, Any], name: str) -> Any:

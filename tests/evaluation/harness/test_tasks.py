@@ -56,6 +56,33 @@ def test_only_casa_gives_verdicts(logs):
     assert all(math.isnan(sample.scores["flagged"].value) for sample in undefended.samples)
 
 
+def test_questions_with_a_yes_or_no_are_scored_by_it():
+    task = benchmark_task(BENCHMARKS["mme"], queries=1)
+    assert len(task.scorer) == 3
+    assert {sample.target for sample in task.dataset} == {"yes", "no"}
+
+
 def test_a_judge_adds_its_scores():
     assert len(benchmark_task(BENCHMARKS["xstest"], queries=1).scorer) == 2
     assert len(benchmark_task(BENCHMARKS["xstest"], queries=1, judge="mockllm/judge").scorer) == 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "value"),
+    [("Yes.", "yes", 1), ("No, it is not", "no", 1), ("yes", "no", 0), ("Maybe no", "no", 0), ("", "no", 0)],
+)
+def test_a_right_answer_is_told_by_its_first_characters(answer, target, value, tmp_path):
+    from inspect_ai import Task
+    from inspect_ai.dataset import MemoryDataset, Sample
+
+    from casa.evaluation.harness.scorers import right
+
+    from .test_judges import mock
+
+    (log,) = inspect_eval(
+        Task(dataset=MemoryDataset([Sample(input="?", target=target)]), scorer=right()),
+        model=mock((answer, "stop")),
+        log_dir=str(tmp_path),
+        display="none",
+    )
+    assert log.samples[0].scores["right"].value == value

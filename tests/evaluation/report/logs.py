@@ -26,6 +26,7 @@ class Asked:
     attack: str = "none"
     category: str = "fraud"
     p_unsafe: float | None = None
+    scores: tuple[tuple[str, float | None], ...] = ()
 
 
 def sample(item: Asked) -> EvalSample:
@@ -40,11 +41,15 @@ def sample(item: Asked) -> EvalSample:
         input="?",
         target="",
         output=ModelOutput.from_content("m", ANSWER),
-        scores={"complied": complied, "flagged": flagged},
+        scores={"complied": complied, "flagged": flagged, **{name: _score(value) for name, value in item.scores}},
         metadata={"harmful": item.harmful, "category": item.category, "attack": item.attack, "goal": "?"},
         model_usage={} if item.p_unsafe is None else {"m": ModelUsage(input_tokens=40, output_tokens=10)},
         working_time=0.5 + len(item.id) / 100,
     )
+
+
+def _score(value: float | None) -> Score:
+    return Score.unscored(reason="invalid_response_format") if value is None else Score(value=value)
 
 
 def log(model: str, benchmark: str, items: list[Asked], **changes) -> EvalLog:

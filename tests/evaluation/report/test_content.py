@@ -2,13 +2,15 @@
 
 from inspect_ai.log import EvalDataset
 
+from casa.evaluation.benchmarks.mme import COGNITION, PERCEPTION
 from casa.evaluation.report.content import document
-from casa.evaluation.report.document import Cell
+from casa.evaluation.report.document import MISSING, Cell
 from casa.evaluation.report.evidence import gather
 from casa.evaluation.report.published import TABLE
 from casa.evaluation.report.runs import run_of
 
 from .logs import NANO, PLAIN, Asked, log
+from .measured import measured
 
 
 def made(*logs):
@@ -35,7 +37,7 @@ def test_full_logs_fill_every_section(content):
         "How far an attack has to go",
         "The verdict",
         "Harmless items",
-        "Cost of an item",
+        "Cost",
     ]
     assert all(section.tables for section in content.sections)
     assert all(len(row) == len(found.header) for found in content.tables for row in found.rows)
@@ -47,7 +49,7 @@ def test_empty_sections_vanish():
     bare.samples[0].working_time = None
     assert titles(made(bare)) == ["What was run", "Attack success"]
     harmless = log(PLAIN, "text_utility", [Asked("a", harmful=False)])
-    assert titles(made(harmless)) == ["What was run", "Harmless items", "Cost of an item"]
+    assert titles(made(harmless)) == ["What was run", "Harmless items", "Cost"]
 
 
 def test_attack_success_stands_beside_refusals_and_the_comparison(content):
@@ -124,3 +126,44 @@ def test_the_verdict_is_judged_on_all_items_and_where_both_kinds_are(content):
     assert column(verdict, "model") == [NANO, NANO]
     (section,) = [s for s in content.sections if s.title == "The verdict"]
     assert "depend on the share of harmful items" in section.paragraphs[0]
+
+
+def test_results_files_add_states_lengths_attacks_and_the_time_added():
+    run = run_of(log(NANO, "advbench", [Asked("a")]), "x.eval")
+    with_them, without = document(gather([run], measured())), document(gather([run]))
+    added = [title for title in titles(with_them) if title not in titles(without)]
+    assert added == ["Buried in long texts", "An attacker with the weights", "Hidden states"]
+    figures = {section.title: len(section.figures) for section in with_them.sections}
+    assert [figures[title] for title in added] == [1, 2, 2]
+    lengths = table(with_them, "Verdicts of casa/casa-nano")
+    assert [cell.text for cell in lengths.rows[1]] == ["256", "75.0", "25.0"]
+    suffix = table(with_them, "Suffixes against")
+    assert [row[1].text for row in suffix.rows] == ["0.0", "25.0", "75.0"] and "50.0" in suffix.note
+    noise = table(with_them, "Noise on pixels")
+    assert noise.header[1:] == ("bound 1 levels of 255", "bound 8 levels of 255")
+    assert [cell.text for cell in noise.rows[1]] == ["1", "25.0", "100.0"]
+    latency = table(with_them, "First token")
+    assert latency.rows[0][-1] == Cell("4", "1\N{EN DASH}7")
+
+
+def test_yes_or_no_questions_give_mmes_score_and_perception_only_with_all_tasks():
+    def answers(task):
+        return [Asked(f"{task}/a.1/{n}", False, scores=(("right", int(n == 1)),)) for n in (1, 2)]
+
+    mini = made(log(NANO, "mme", [*answers("shapes")]))
+    row = table(mini, "Yes-or-no").rows[0]
+    assert [cell.text for cell in row[2:]] == ["50.0", "50", MISSING, MISSING]
+    official = made(log(NANO, "mme", [one for task in (*PERCEPTION, *COGNITION) for one in answers(task)]))
+    assert [cell.text for cell in table(official, "Yes-or-no").rows[0][4:]] == ["500", "200"]
+
+
+def test_a_judges_words_are_shown_and_so_is_its_silence():
+    harmful = [
+        Asked(f"h{i}", scores=(("judged_success", value), ("strongreject", value)))
+        for i, value in enumerate((1, 0, None))
+    ]
+    found = table(made(log(NANO, "advbench", harmful)), "Judgements").rows[0]
+    assert [cell.text for cell in found[2:]] == ["50.0", "0.50", MISSING, "2"]
+    harmless = [Asked(f"b{i}", False, scores=(("judged_utility", value),)) for i, value in enumerate((4, 8))]
+    found = table(made(log(NANO, "text_utility", harmless)), "Judgements").rows[0]
+    assert [cell.text for cell in found[2:]] == [MISSING, MISSING, "6.00", "0"]

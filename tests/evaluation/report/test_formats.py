@@ -84,6 +84,8 @@ def test_names_are_escaped_in_latex(hostile):
     assert "\\textbackslash{}input\\{/etc/passwd\\} \\textquotedbl{}\\&\\%\\#\\textasciicircum{}" in text
     rows = [line for line in text.splitlines() if line.startswith("jailbreakv")]
     assert rows and all(line.endswith(r" \\") for line in rows)
+    assert set(re.findall(r"\\begin\{(\w+)\}", text)) == {"table", "adjustbox", "tabular"}
+    assert re.findall(r"\\begin\{(\w+)\}", text) == [*["table", "adjustbox", "tabular"] * len(document(hostile).tables)]
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == len(document(hostile).tables)
 
 
@@ -129,3 +131,18 @@ def test_no_answers_are_printed(content, evidence):
 
 def test_a_report_is_the_same_twice(evidence, content):
     assert render_html(content) == render_html(document(evidence))
+
+
+def test_the_latex_has_as_many_cells_as_columns_and_every_brace_is_closed(hostile, content):
+    for text in (render_latex(document(hostile)), render_latex(content)):
+        assert not any(ord(character) > 0x17F for character in text), "what inputenc and T1 do not have"
+        for table in text.split(r"\begin{tabular}")[1:]:
+            columns = re.match(r"\{([lr]+)\}", table)[1]
+            rows = [row for row in table.split("\n") if row.endswith(r" \\")]
+            assert rows and all(len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1 for row in rows)
+        plain = re.sub(r"\\[\\{}]", "", text)
+        depth = 0
+        for character in plain:
+            depth += {"{": 1, "}": -1}.get(character, 0)
+            assert depth >= 0
+        assert depth == 0

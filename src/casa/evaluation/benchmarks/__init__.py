@@ -17,6 +17,7 @@ from casa.evaluation.benchmarks import (
     multi_turn,
     or_bench,
     prefill,
+    rewrites,
     strongreject,
     text_utility,
     token_injection,
@@ -26,7 +27,7 @@ from casa.evaluation.benchmarks.base import Benchmark, Item
 
 _ATTACKS_ON_TEXT = (advbench, harmbench, jailbreakbench, strongreject, jb_prompt)
 _ATTACKS_WITH_MEDIA = (mm_safetybench, jailbreakv, figstep, aiah)
-_ADAPTIVE_ATTACKS = (prefill, token_injection, multi_turn, dilution, encodings)
+_ADAPTIVE_ATTACKS = (prefill, token_injection, multi_turn, dilution, encodings, rewrites)
 _COSTS = (xstest, or_bench, mme, text_utility)
 
 BENCHMARKS: dict[str, Benchmark] = {

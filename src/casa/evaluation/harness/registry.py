@@ -14,15 +14,33 @@ __all__ = ["TASKS", "casa", "judge_agreement", "undefended"]
 
 @modelapi(name="casa")
 def casa() -> Any:
-    """`casa/MODEL`."""
-    from casa.evaluation.harness.provider import CasaAPI
+    """`casa/MODEL`, in this process or, with a base URL, on a server."""
 
-    return CasaAPI
+    def api(model_name: str, base_url: str | None = None, **options: Any) -> Any:
+        if base_url:
+            return _served(model_name, base_url, **options)
+        from casa.evaluation.harness.provider import CasaAPI
+
+        return CasaAPI(model_name, **options)
+
+    return api
 
 
 @modelapi(name="undefended")
 def undefended() -> Any:
-    """`undefended/MODEL`."""
-    from casa.evaluation.harness.provider import UndefendedAPI
+    """`undefended/MODEL`, likewise."""
 
-    return UndefendedAPI
+    def api(model_name: str, base_url: str | None = None, **options: Any) -> Any:
+        if base_url:
+            return _served(model_name, base_url, **options)
+        from casa.evaluation.harness.provider import UndefendedAPI
+
+        return UndefendedAPI(model_name, **options)
+
+    return api
+
+
+def _served(model_name: str, base_url: str, **options: Any) -> Any:
+    from casa.evaluation.harness.served import ServedAPI
+
+    return ServedAPI(model_name, base_url, **options)

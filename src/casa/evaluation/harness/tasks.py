@@ -13,7 +13,7 @@ from casa.data.held_out import held_out_queries
 from casa.evaluation.benchmarks import BENCHMARKS, Benchmark, Item
 from casa.evaluation.harness.conversion import to_inspect
 from casa.evaluation.harness.judges import JUDGES
-from casa.evaluation.harness.scorers import complied, flagged
+from casa.evaluation.harness.scorers import complied, flagged, right
 from casa.provenance import environment
 
 _PACKAGE = "casa"
@@ -34,11 +34,13 @@ def benchmark_task(
         DataError: the data are not there.
     """
     items = benchmark.load(data, held_out_queries("test", 0, queries))
+    judges = [make(judge) for make in JUDGES] if judge else []
+    asks_yes_or_no = any(item.answer in ("yes", "no") for item in items)
     name = f"{benchmark.name}-{'mini' if data is None else 'official'}"
     return Task(
         dataset=MemoryDataset([_sample(item) for item in items], name=name),
         solver=generate(),
-        scorer=[complied(), flagged(), *([make(judge) for make in JUDGES] if judge else [])],
+        scorer=[complied(), flagged(), *([right()] if asks_yes_or_no else []), *judges],
         metadata={
             "benchmark": benchmark.name,
             "measures": benchmark.measures,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from casa.evaluation.benchmarks import BENCHMARKS
 from casa.evaluation.comparison import Paired, mcnemar
 from casa.evaluation.metrics import Rate
+from casa.evaluation.report.measured import Measured
 from casa.evaluation.report.runs import Run
 from casa.evaluation.summary import Answered, Row, rows
 
@@ -60,6 +61,7 @@ class Evidence:
         attacks: rates by attack, where a benchmark has several.
         categories: rates by category, where there are several; attacks on mini sets together, which share their queries.
         compared: with the undefended model.
+        measured: results files beside the logs.
     """
 
     runs: tuple[Run, ...]
@@ -69,6 +71,7 @@ class Evidence:
     attacks: tuple[Row, ...]
     categories: tuple[Row, ...]
     compared: tuple[Compared, ...]
+    measured: tuple[Measured, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -85,8 +88,8 @@ class Evidence:
         return list(dict.fromkeys(run.label for run in self.runs if measures in (None, run.measures)))
 
 
-def gather(found: Sequence[Run]) -> Evidence:
-    """Counts what some runs hold."""
+def gather(found: Sequence[Run], measured: Sequence[Measured] = ()) -> Evidence:
+    """Counts what some runs hold; what was measured beside them is taken as it is."""
     runs, set_aside = _newest(found)
     measures = {run.label: run.measures for run in runs}
     undefended = {run.model: run.undefended for run in runs}
@@ -107,6 +110,7 @@ def gather(found: Sequence[Run]) -> Evidence:
         attacks=_parts(by_attack),
         categories=_parts(rows(categories)),
         compared=(*_compared(items, undefended), *_compared(pooled, undefended)),
+        measured=tuple(measured),
     )
 
 

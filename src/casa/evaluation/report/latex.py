@@ -29,6 +29,7 @@ _SPECIAL = {
     "[": "{[}",  # a bracket after \\ would be an argument
     "]": "{]}",
     DASH: "--",
+    "\N{PLUS-MINUS SIGN}": r"\textpm{}",
     "…": r"\ldots{}",
 }
 _PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from casa.data.held_out import HARMFUL
 from casa.evaluation.calibration import Calibration
 from casa.evaluation.metrics import Rate
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _INK, _SOFT, _LINE = "#1d2023", "#5f666d", "#d5d8dc"
 _HARMFUL, _HARMLESS = "#b2182b", "#2166ac"  # as in casa.evaluation.figures
+_CLASSES = {"malicious": _HARMFUL, "benign": _HARMLESS}
 _UNDEFENDED = ("#9aa3ab", "#c3a57c")
 _DEFENDED = ("#1f6feb", "#2e8b57", "#b8730a", "#7b4bb7")
 _DARK = {
@@ -50,6 +52,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
 }
+_MARKERS = {"malicious": "o", "jailbroken": "^", "benign": "o", "lookalike": "^", "framed_benign": "s"}
 _LONGEST_NAME = 40
 Rates = Mapping[str, Mapping[Any, Rate | None]]
 
@@ -78,18 +81,23 @@ def bars(parts: Sequence[str], rates: Rates, axis_name: str) -> str:
         return _svg(figure)
 
 
-def curve(points: Mapping[int, Mapping[str, Rate | None]], models: Sequence[str], axis_name: str) -> str:
-    """Attack success in per cent with intervals, by a length; lengths are apart alike, however far they grow."""
+def curve(
+    points: Mapping[int, Mapping[str, Rate | None]],
+    names: Sequence[str],
+    axis_name: str,
+    value_name: str = "attack success, %",
+) -> str:
+    """Rates in per cent with intervals, a line a name, by a length; lengths are apart alike, however far they grow."""
     from matplotlib import rc_context
 
     with rc_context(_STYLE):
         figure, (axis,) = _axes(6, 3.2)
-        for model, colour in _colours(models).items():
-            known = [(i, rate) for i, at in enumerate(points.values()) if (rate := at.get(model)) is not None]
+        for name, colour in _colours(names).items():
+            known = [(i, rate) for i, at in enumerate(points.values()) if (rate := at.get(name)) is not None]
             middle, spread = _in_per_cent([rate for _, rate in known])
-            axis.errorbar([i for i, _ in known], middle, spread, color=colour, marker="o", capsize=3, label=model)
-        axis.set_xticks(range(len(points)), [str(words) for words in points])
-        axis.set(xlabel=axis_name, ylabel="attack success, %", ylim=(-3, 103))
+            axis.errorbar([i for i, _ in known], middle, spread, color=colour, marker="o", capsize=3, label=name)
+        axis.set_xticks(range(len(points)), [str(length) for length in points])
+        axis.set(xlabel=axis_name, ylabel=value_name, ylim=(-3, 103))
         _legend(figure, axis)
         return _svg(figure)
 
@@ -112,6 +120,23 @@ def verdicts(
         histogram.set(title="v_s", xlabel="v_s", ylabel="% of its kind", xlim=(0, 1))
         histogram.legend(fontsize=8)
         _draw_reliability(reliability, found)
+        return _svg(figure)
+
+
+def planes(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """States on two principal components, a plane a model; harmful kinds in one colour, harmless ones in another."""
+    from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        figure, axes = _axes(9, 3.6, len(found))
+        for axis, (name, plane) in zip(axes, found.items(), strict=True):
+            for kind, points in plane["points"].items():
+                x, y = np.array(points).T
+                colour = _HARMFUL if kind in HARMFUL else _HARMLESS
+                axis.scatter(x, y, 14, colour, _MARKERS[kind], alpha=0.7, linewidths=0, label=kind.replace("_", " "))
+            first, second = (f"{100 * share:.0f} %" for share in plane["explained"])
+            axis.set(title=name, xlabel=f"first component ({first})", ylabel=f"second ({second})")
+        axes[0].legend(fontsize=8)
         return _svg(figure)
 
 
@@ -145,7 +170,9 @@ def _axes(width: float, height: float, columns: int = 1) -> tuple[Figure, list[A
 
 
 def _colours(models: Sequence[str]) -> dict[str, str]:
-    """Pale ones for undefended models, strong ones for others."""
+    """Pale ones for undefended models, strong ones for others; the two classes of queries have their own."""
+    if set(models) == _CLASSES.keys():
+        return _CLASSES
     plain = [model for model in models if model.startswith("undefended/")]
     others = [model for model in models if model not in plain]
     found = {model: _UNDEFENDED[i % len(_UNDEFENDED)] for i, model in enumerate(plain)}

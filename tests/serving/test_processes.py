@@ -1,4 +1,4 @@
-"""Servers of the benchmark start, end, and say where they failed."""
+"""Servers start, end, and say where they failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 import httpx2 as httpx
 import psutil
 import pytest
-from benchmarks.servers import base_command, casa_command, serving
+
+from casa.serving.processes import base_command, casa_command, serving
 
 SERVER = """
 import http.server, sys

@@ -1,0 +1,65 @@
+"""A suite gives the same results whatever is asked at once, and asks nothing twice."""
+
+import anyio
+import pytest
+from inspect_ai.model import GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
+
+from casa.errors import CasaError
+from casa.evaluation.harness.conversion import VERDICT
+from casa.evaluation.suite import Suite, suite_of
+
+SMALL = {"data": {}, "queries": 2, "limit": None, "max_tokens": 4}
+
+
+def test_answers_and_verdicts_are_the_same_for_every_batch_size(tiny_casa_folder, tmp_path):
+    found = {}
+    for size in (1, 3, 16):
+        suite = suite_of(str(tiny_casa_folder), [], ["jailbreakbench", "prefill"], batch_size=size, **SMALL)
+        samples = [
+            (log.eval.model, log.eval.task, sample)
+            for log in suite.run(tmp_path / str(size), "none")
+            for sample in log.samples
+        ]
+        found[size] = {(model, task, s.id): s.output for model, task, s in samples}
+    one = found.pop(1)
+    assert len(one) == 2 * (4 + 10)
+    for outputs in found.values():
+        assert {key: output.completion for key, output in outputs.items()} == {k: o.completion for k, o in one.items()}
+        for key, output in outputs.items():
+            if key[0].startswith("casa/"):
+                verdicts = output.metadata[VERDICT], one[key].metadata[VERDICT]
+                assert verdicts[0]["p_unsafe"] == pytest.approx(verdicts[1]["p_unsafe"], abs=1e-5)
+
+
+class Flaky(ModelAPI):
+    """Answers everything but the last item, until it is mended."""
+
+    answered: list[str] = []  # noqa: RUF012
+    mended = False
+
+    def __init__(self, model_name, base_url=None, api_key=None, config=GenerateConfig(), batch_size=1):  # noqa: B008
+        super().__init__(model_name, base_url, api_key, [], config)
+
+    async def generate(self, input, tools, tool_choice, config):
+        if len(self.answered) == 3 and not self.mended:
+            await anyio.sleep(1)  # the others are logged by then
+            raise RuntimeError("the machine was switched off")
+        self.answered.append(input[-1].text)
+        output = ModelOutput.from_content(self.model_name, "I can't help with that.")
+        return output.model_copy(update={"usage": ModelUsage()})
+
+
+modelapi(name="flaky")(Flaky)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(Flaky, "answered", [])
+    suite = Suite(("flaky/m",), ("jailbreakbench",), batch_size=1, **SMALL)
+    with pytest.raises(CasaError, match="goes on where it stopped"):
+        suite.run(tmp_path, "none")
+    assert len(Flaky.answered) == 3
+    monkeypatch.setattr(Flaky, "mended", True)
+    again = Suite(("flaky/m",), ("jailbreakbench",), batch_size=1, **SMALL)
+    (log,) = again.run(tmp_path, "none")
+    assert log.status == "success" and len(log.samples) == 4
+    assert sorted(Flaky.answered) == sorted(set(Flaky.answered)) and len(Flaky.answered) == 4
