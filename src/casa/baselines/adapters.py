@@ -62,7 +62,7 @@ class AdapterTrainer(BalancedTrainer):
         dataset: tokenized training examples.
         collate: makes batches of them.
         args: transformers' arguments; nothing is evaluated while training.
-        batches_an_epoch: as many as CASA takes.
+        steps_an_epoch: as many as CASA takes.
         saved: what a checkpoint says of itself.
         callbacks: transformers' own.
     """
@@ -75,12 +75,12 @@ class AdapterTrainer(BalancedTrainer):
         dataset: ConditionalDataset,
         collate: ConditionalCollator,
         args: CasaTrainingArguments,
-        batches_an_epoch: int,
+        steps_an_epoch: int,
         saved: Saved,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         self.adapted, self.saved = task.model, saved
-        super().__init__(task, dataset, collate, args, batches_an_epoch, callbacks)
+        super().__init__(task, dataset, collate, args, steps_an_epoch, callbacks)
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         args: Any = self.args

@@ -22,6 +22,7 @@ from casa.data.reading import (
     shipped_refusals,
 )
 from casa.provenance import provenance
+from casa.training import ranks
 from casa.training.mix import (
     after_small_talk,
     apart_by_answer,
@@ -199,7 +200,8 @@ def finished_run(output: Path, train: Callable[[], dict[str, Any]]) -> dict[str,
         earlier: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return earlier
     summary = train()
-    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if ranks.is_main():
+        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
@@ -235,7 +237,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
         rates = (recipe.attention_fit_learning_rate, training.attention_weight_decay)
         fit(Decision(casa.safety_attention, config), states, recipe.attention_epochs, *rates, seed=training.seed)
     metrics = trainer.evaluate()
-    casa.save_pretrained(output)
+    trainer.save_model(str(output))
     return {
         **provenance(casa.device, training.seed),
         "model": output.name,

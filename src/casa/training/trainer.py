@@ -42,6 +42,14 @@ class CasaTrainer(BalancedTrainer):
         self.casa, self.dev = casa, dev
         super().__init__(ConditionalTask(casa), dataset, ConditionalCollator(casa.chat), args)
 
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> tuple[list[Any], Any]:
+        """The batches of a step, each told how much of the whole step, on all ranks, has a response."""
+        batches, items = super().get_batch_samples(*args, **kwargs)
+        task: Any = self.accelerator.unwrap_model(self.model)
+        mine = torch.stack([task.answered(batch["response_ids"], batch["malicious"]) for batch in batches])
+        answered = self.accelerator.gather(mine.to(self.args.device)).mean()
+        return [{**batch, "answered": answered} for batch in batches], items
+
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Verdict metrics on the dev queries; histograms of v_s by class go to TensorBoard."""
         begun = time.perf_counter()
