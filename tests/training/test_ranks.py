@@ -32,22 +32,14 @@ def fields(base: Path, output: Path, batch: int, *more: str) -> list[str]:
     ]
 
 
-def launched(arguments: list[str], ranks: int = 2) -> None:
-    """`torchrun -m casa train` with so many ranks on this machine."""
+def launched(arguments: list[str], *program: str) -> None:
+    """`torchrun -m casa train`, or another program, with two ranks on this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node",
-        str(ranks),
-        "--master-port",
-        str(port),
-    ]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)]
     done = subprocess.run(
-        [*command, "-m", "casa", "train", str(NANO), *arguments],
+        [*torchrun, *(program or ("-m", "casa")), "train", str(NANO), *arguments],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -65,6 +57,13 @@ def losses(folder: Path) -> list[dict[str, float]]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "adapter_model.safetensors") | load_file(folder / "safety_attention.safetensors")
+
+
+def require_same_losses(left: Path, right: Path) -> None:
+    found, expected = losses(left), losses(right)
+    assert len(expected) == len(found) == STEPS
+    for one, two in zip(found, expected, strict=True):
+        assert one == pytest.approx(two, rel=1e-3, abs=1e-4)
 
 
 def require_same_weights(left: Path, right: Path) -> None:
@@ -87,33 +86,49 @@ def two_ranks(tiny_base_folder, tmp_path_factory) -> Path:
 
 
 def test_two_ranks_with_half_the_batch_each_give_the_loss_curve_of_one(one_rank, two_ranks):
-    expected, found = losses(one_rank), losses(two_ranks)
-    assert len(expected) == len(found) == STEPS
-    for one, two in zip(expected, found, strict=True):
-        assert two == pytest.approx(one, rel=1e-3, abs=1e-4)
-    assert len({line["loss"] for line in expected}) == STEPS, "the losses differ from step to step"
+    require_same_losses(two_ranks, one_rank)
+    assert len({line["loss"] for line in losses(one_rank)}) == STEPS, "the losses differ from step to step"
 
 
 def test_two_ranks_end_with_the_model_of_one_and_one_set_of_files(one_rank, two_ranks):
     require_same_weights(two_ranks, one_rank)
     assert CasaModel.from_pretrained(two_ranks).classify([{"role": "user", "content": "hi"}])
-    assert json.loads((two_ranks / "run.json").read_text()) == json.loads((one_rank / "run.json").read_text()) | {
-        "recipe": json.loads((two_ranks / "run.json").read_text())["recipe"]
-    }
+    assert (two_ranks / "run.json").read_text() == (one_rank / "run.json").read_text(), "the same run"
     one, two = ((folder / BASE_ANSWERS_FILE).read_text().splitlines() for folder in (one_rank, two_ranks))
     assert sorted(one) == sorted(two) and len(set(two)) == len(two), "every answer once"
     assert len(list(two_ranks.rglob("events.out.tfevents*"))) == len(list(one_rank.rglob("events.out.tfevents*")))
 
 
+def up_to_step_4(run: Path, target: Path) -> Path:
+    """A run's folder as it was when its fourth step was saved."""
+    for path in (run / "checkpoint-4", run / "run.json", run / BASE_ANSWERS_FILE):
+        shutil.copytree(path, target / path.name) if path.is_dir() else shutil.copy(path, target)
+    return target
+
+
 def test_a_run_of_two_ranks_goes_on_with_one_that_accumulates(one_rank, two_ranks, tiny_base_folder, tmp_path):
-    for path in (*two_ranks.glob("checkpoint-4"), *two_ranks.glob("*.json*")):
-        target = tmp_path / path.name
-        shutil.copytree(path, target) if path.is_dir() else shutil.copy(path, target)
-    (tmp_path / "summary.json").unlink()
+    up_to_step_4(two_ranks, tmp_path)
     run_recipe(NANO, fields(tiny_base_folder, tmp_path, 2, "--gradient_accumulation_steps", "4"))
+    require_same_losses(tmp_path, one_rank)
     require_same_weights(tmp_path, one_rank)
-    for one, two in zip(losses(one_rank), losses(tmp_path), strict=True):
-        assert two == pytest.approx(one, rel=1e-3, abs=1e-4)
+
+
+def test_weights_shared_out_by_fsdp2_train_as_whole_ones_from_a_checkpoint_of_one_rank(
+    one_rank, tiny_base_folder, tmp_path
+):
+    """And their own checkpoints hold what those of one rank hold."""
+    up_to_step_4(one_rank, tmp_path)
+    launched(fields(tiny_base_folder, tmp_path, 4), str(Path(__file__).parent / "sharded_on_cpu.py"))
+    require_same_losses(tmp_path, one_rank)
+    require_same_weights(tmp_path, one_rank)
+    whole, shared = (
+        torch.load(folder / "checkpoint-6" / "optimizer.pt", weights_only=True)["state"]
+        for folder in (one_rank, tmp_path)
+    )
+    assert whole.keys() == shared.keys()
+    for index, moments in whole.items():
+        for name, value in moments.items():
+            torch.testing.assert_close(shared[index][name], value, rtol=1e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize(("ranks", "accumulated"), [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1)])

@@ -90,5 +90,5 @@ class AdapterTrainer(BalancedTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         save_adapter(Path(output_dir or str(self.args.output_dir)), self.adapted, self.saved)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        load_adapter(self.adapted, Path(resume_from_checkpoint))
+    def _load_weights(self, checkpoint: Path) -> None:
+        load_adapter(self.adapted, checkpoint)

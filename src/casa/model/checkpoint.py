@@ -6,11 +6,12 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
@@ -32,8 +33,25 @@ OVERRIDABLE = ("threshold", "gate", "safety_prompt")
 _FILES = (ADAPTER_FILE, ATTENTION_FILE, ADAPTER_CONFIG_FILE)
 
 
-def save(model: CasaModel, folder: Path) -> None:
+class Weights(NamedTuple):
+    """What a trained model's folder holds.
+
+    Attributes:
+        adapter: by the names in the PEFT model.
+        attention: safety attention's, its frozen query with them.
+    """
+
+    adapter: dict[str, Tensor]
+    attention: dict[str, Tensor]
+
+
+def save(model: CasaModel, folder: Path, weights: Weights | None = None) -> None:
     """Writes a trained model's folder; the config comes last, so an interrupted save is not loadable.
+
+    Args:
+        model: the model.
+        folder: where to.
+        weights: where the model itself holds only a part of them.
 
     Raises:
         CheckpointError: the adapter was merged into the base model and cannot be taken out again.
@@ -42,10 +60,10 @@ def save(model: CasaModel, folder: Path) -> None:
         raise CheckpointError("this model was loaded merged; load it with merge=False to save its adapter")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).unlink(missing_ok=True)
-    model.model.save_pretrained(str(folder), save_embedding_layers=False)  # type: ignore[operator]
+    adapter, attention = weights or (None, model.safety_attention.state_dict())
+    model.model.save_pretrained(str(folder), save_embedding_layers=False, state_dict=adapter)  # type: ignore[operator]
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.safety_attention.state_dict().items()}
-    save_file(state, folder / ATTENTION_FILE)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in attention.items()}, folder / ATTENTION_FILE)
     strip_paths(folder / ADAPTER_CONFIG_FILE, model.base["name"])
     write_config(folder, model.config, model.base, model.tokens)
 

@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn, optim
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from casa.errors import UnsafeStateError
 from casa.training import ranks
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.batches import BalancedBatches, ConditionalDataset, RankBatches
+from casa.training.sharding import load_whole_state, whole_state
 
 _STATE_FILE = "trainer_state.json"  # written last by the Trainer, so its presence means a complete checkpoint
 
@@ -24,8 +27,11 @@ _STATE_FILE = "trainer_state.json"  # written last by the Trainer, so its presen
 class BalancedTrainer(Trainer):
     """transformers' Trainer on balanced batches in a reproducible order.
 
-    A subclass says what is saved (`_save`), how it is loaded again (`_load_from_checkpoint`), which files a checkpoint has, and
-    with which learning rates what is trained (`_parameter_groups`).
+    A subclass says what is saved (`_save`, from `_whole_weights`), how it is loaded again (`_load_weights`), which files a
+    checkpoint has, and with which learning rates what is trained (`_parameter_groups`).
+
+    On several ranks the main one writes. Checkpoints hold whole weights and optimiser states, also where FSDP2 shares them out,
+    so a run goes on with another number of ranks, sharded or not. (With DeepSpeed the optimiser's state is DeepSpeed's own.)
 
     Args:
         task: its forward takes a batch and returns the loss and its parts, by name.
@@ -75,6 +81,8 @@ class BalancedTrainer(Trainer):
         """Trains, from the newest complete checkpoint if there is one; returns steps and throughput (evaluations apart)."""
         with ranks.main_first():
             checkpoint = newest_checkpoint(Path(str(self.args.output_dir)), self.checkpoint_files)
+        if checkpoint:
+            self._load_weights(checkpoint)  # before they are shared out
         tokens = sum(item.length for item in self.train_dataset.items)  # type: ignore[union-attr]
         result = self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = result.metrics["train_runtime"] - self._evaluation_seconds
@@ -120,6 +128,43 @@ class BalancedTrainer(Trainer):
             optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, task)
             self.optimizer = optimizer_class(list(self._parameter_groups()), **options)
         return self.optimizer
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """The main process saves what is trained, whole."""
+        weights = self._whole_weights()
+        if self.args.should_save:
+            self._save(output_dir, weights)
+        ranks.wait()
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `run` has loaded the weights."""
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if not self.is_fsdp_enabled:
+            super()._save_optimizer_and_scheduler(output_dir)
+            return
+        state = whole_state(self.optimizer)
+        if self.args.should_save:
+            torch.save(state, Path(output_dir) / OPTIMIZER_NAME)
+            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None or not self.is_fsdp_enabled:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        states = [
+            torch.load(Path(checkpoint) / name, "cpu", weights_only=True) for name in (OPTIMIZER_NAME, SCHEDULER_NAME)
+        ]
+        load_whole_state(self.optimizer, states[0])
+        self.lr_scheduler.load_state_dict(states[1])
+
+    def _whole_weights(self) -> Any:
+        """What `_save` writes, where ranks hold parts of it; all of them take part."""
+        return None
+
+    def _load_weights(self, checkpoint: Path) -> None:
+        """Loads what `_save` wrote."""
+        raise NotImplementedError
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         """What is trained, with learning rate and weight decay."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from casa.method.objective import answered_weight, class_weights, conditional_loss
 from casa.model.batching import as_model_takes
 from casa.model.casa_model import CasaModel
+from casa.model.families import layers_of
 
 
 class ConditionalTask(nn.Module):
@@ -22,6 +23,11 @@ class ConditionalTask(nn.Module):
     def __init__(self, casa: CasaModel) -> None:
         super().__init__()
         self.casa = casa
+
+    @property
+    def _no_split_modules(self) -> list[str]:
+        """Names of the classes that FSDP shares out by themselves: the decoder's layers."""
+        return [type(layers_of(self.casa.base_model)[0]).__name__]
 
     def gradient_checkpointing_enable(self, **options: Any) -> None:
         """Recomputes activations in the backward pass, to save memory."""
