@@ -9,6 +9,7 @@ from typing import Any
 from accelerate import PartialState
 from accelerate.utils import DistributedType
 from torch.distributed import fsdp
+from transformers import Trainer
 
 from casa.cli import main
 
@@ -19,7 +20,7 @@ os.environ |= {
     "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
 }
 shared_out: list[str] = []
-fully_shard = fsdp.fully_shard
+fully_shard, create_accelerator = fsdp.fully_shard, Trainer.create_accelerator_and_postprocess
 
 
 def counted(module: Any, **options: Any) -> Any:
@@ -27,9 +28,13 @@ def counted(module: Any, **options: Any) -> Any:
     return fully_shard(module, **options)
 
 
+def create_as_on_accelerators(trainer: Trainer) -> None:
+    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+    create_accelerator(trainer)
+
+
 fsdp.fully_shard = counted
-PartialState(cpu=True)
-PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+Trainer.create_accelerator_and_postprocess = create_as_on_accelerators
 try:
     main()
 finally:

@@ -100,7 +100,10 @@ class CasaModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where inputs go."""
-        return self.base_model.get_input_embeddings().weight.device
+        found: torch.device = next(
+            self.base_model.get_input_embeddings().parameters()
+        ).device  # `weight` would merge the rows
+        return found
 
     # -- one turn ------------------------------------------------------------------------------------------------
 
