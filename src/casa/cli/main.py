@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import casa
-from casa.cli import annotate, ask, chat, classify, data, demo, eval, export, nano, report, serve, train
+from casa.cli import annotate, ask, chat, classify, data, demo, eval, export, nano, push, report, serve, train
 
 _EPILOG = """\
 [bold]Start here[/]: [cyan]casa demo[/] needs no network and no GPU.
@@ -33,6 +33,7 @@ app.command("eval")(eval.evaluate)
 app.command("report")(report.report)
 app.command("serve")(serve.serve)
 app.command("export")(export.export)
+app.command("push")(push.push)
 app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train.train)
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(data.app, name="data")

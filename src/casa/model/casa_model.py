@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, overload
 
 import torch
@@ -90,6 +91,14 @@ class CasaModel(nn.Module):
         from casa.model.checkpoint import save
 
         save(self, Path(folder))
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Uploads the model with a card made from its run and results; see `casa.hub.push`. Returns its address."""
+        from casa.hub import push
+
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push(Path(folder), repo_id, **options)
 
     @property
     def base_model(self) -> Any:
