@@ -142,15 +142,11 @@ def main() -> None:
     result = _earlier(options, len(texts))
     judged: dict[str, list[Verdict]] = {}
     for form, (package, load) in FORMS.items():
-        if form in result["forms"] and form != REFERENCE:
-            continue
-        if package and importlib.util.find_spec(package) is None:
-            result["left_out"][form] = f"{package} is not installed"
+        if form in result["left_out"] or (form in result["forms"] and form != REFERENCE):
             continue
         with console.status(f"{form} ..."):
             casa = load(options.model)
             judged[form] = classify_texts(casa, [text for text, _ in texts], options.batch_size)
-        result["left_out"].pop(form, None)
         result["forms"][form] = {
             "weights": layer_types(casa.base_model),
             **({"version": metadata.version(package)} if package else {}),
@@ -164,13 +160,15 @@ def main() -> None:
 
 def _earlier(options: argparse.Namespace, count: int) -> dict[str, Any]:
     """What an interrupted run of the same measurement has found."""
+    missing = {p for p, _ in FORMS.values() if p and importlib.util.find_spec(p) is None}
+    left_out = {form: f"{package} is not installed" for form, (package, _) in FORMS.items() if package in missing}
     made_of = {"queries": count, "limit": options.limit}
     if options.out.is_file():
         found = json.loads(options.out.read_text(encoding="utf-8"))
         same = {**made_of, **model_fields(options.model), "split": options.split, "seed": options.seed}
         if same.items() <= found.items():
-            return {**made_of, "forms": found["forms"], "left_out": found["left_out"]}
-    return {**made_of, "forms": {}, "left_out": {}}
+            return {**made_of, "forms": found["forms"], "left_out": left_out}
+    return {**made_of, "forms": {}, "left_out": left_out}
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from casa.evaluation.text_tables import (
     adapters_table,
     correlation_line,
     follows_table,
+    quantized_table,
     runs_table,
     separation_table,
     text_table,
@@ -103,6 +104,7 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_gates": ("nano_gates.json", runs_table),
     "nano_refusals": ("nano_refusals.json", runs_table),
     "families": ("families.json", families_table),
+    "nano_quantized": ("nano_quantized.json", quantized_table),
     "refusal_rules": ("refusal_rules.json", judge_line),
 }
 
@@ -132,7 +134,10 @@ def main() -> None:
         "pages",
         type=Path,
         nargs="*",
-        default=[Path("README.md"), *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models"))],
+        default=[
+            Path("README.md"),
+            *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models", "recipes")),
+        ],
     )
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args()
