@@ -136,7 +136,7 @@ def main() -> None:
         nargs="*",
         default=[
             Path("README.md"),
-            *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models", "recipes")),
+            *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models")),
         ],
     )
     parser.add_argument("--results", type=Path, default=Path("results"))

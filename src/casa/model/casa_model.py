@@ -104,7 +104,12 @@ class CasaModel(nn.Module):
     def base_model(self) -> Any:
         """The MLLM itself, without PEFT's shell around it."""
         model: Any = self.model
-        return model.get_base_model() if hasattr(model, "get_base_model") else model
+        return model if self.merged else model.get_base_model()
+
+    @property
+    def merged(self) -> bool:
+        """Whether the adapter is in the weights and cannot be taken out again."""
+        return not hasattr(self.model, "get_base_model")
 
     @property
     def device(self) -> torch.device:

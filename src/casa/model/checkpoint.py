@@ -56,7 +56,7 @@ def save(model: CasaModel, folder: Path, weights: Weights | None = None) -> None
     Raises:
         CheckpointError: the adapter was merged into the base model and cannot be taken out again.
     """
-    if not hasattr(model.model, "peft_config"):
+    if model.merged:
         raise CheckpointError("this model was loaded merged; load it with merge=False to save its adapter")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).unlink(missing_ok=True)

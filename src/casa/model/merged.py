@@ -24,7 +24,7 @@ def write_merged(casa: CasaModel, folder: Path) -> None:
     """
     if folder.exists():
         raise CheckpointError(f"{folder} exists already; name a new folder")
-    if hasattr(casa.model, "peft_config") or getattr(casa.base_model, "is_quantized", False):
+    if not casa.merged or getattr(casa.base_model, "is_quantized", False):
         raise CheckpointError(
             "only an unquantised model with its adapter merged can be written; load it with merge=True"
         )
