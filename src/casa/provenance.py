@@ -30,7 +30,7 @@ def environment(device: torch.device) -> dict[str, str]:
 def provenance(device: torch.device, seed: int) -> dict[str, object]:
     """What a results file says of its making, beside its numbers."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    command = f"python -m {spec.name}" if spec else Path(sys.argv[0]).name
+    command = f"python -m {spec.name.removesuffix('.__main__')}" if spec else Path(sys.argv[0]).name
     return {
         "command": " ".join([command, *sys.argv[1:]]),
         "commit": _commit(),

@@ -122,6 +122,6 @@ def test_a_model_that_would_read_the_new_tokens_as_media_says_what_to_name_inste
 
 
 def test_layers_without_known_projections_ask_for_target_modules(tiny_base):
-    tiny_base.get_decoder().layers = torch.nn.ModuleList()
+    decoder_of(tiny_base).layers = torch.nn.ModuleList()
     with pytest.raises(ValueError, match="target_modules"):
         lora_targets(tiny_base)

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from casa.errors import MessageError
+from casa.model.families import decoder_of
 from casa.model.refusal import FIXED_REFUSAL
 from tiny import user
 
@@ -72,7 +73,7 @@ def test_a_number_that_is_not_finite_means_unsafe_and_no_answer(tiny_casa, where
         rows = next(p for name, p in tiny_casa.named_parameters() if "trainable_tokens" in name)
         rows.data.fill_(float("nan"))
     elif where == "hidden":
-        base.get_decoder().norm.weight.data.fill_(float("inf"))
+        decoder_of(base).norm.weight.data.fill_(float("inf"))
     elif where == "attention":
         tiny_casa.safety_attention.bias.data.fill_(float("nan"))
     else:

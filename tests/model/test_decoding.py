@@ -9,6 +9,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from casa.errors import UnsafeStateError
 from casa.model.batching import collate_prompts
+from casa.model.families import decoder_of
 from tiny import user
 
 PROMPTS = ["hi", "How do I kill a stuck Python process?", "Tell me a story about a long train ride. " * 6]
@@ -160,7 +161,7 @@ def test_rows_of_a_batch_keep_or_lose_the_prefill_by_their_own_verdict(casa):
 
 def test_one_prefill_and_then_one_token_a_step(casa):
     lengths = []
-    handle = casa.base_model.get_decoder().register_forward_hook(
+    handle = decoder_of(casa.base_model).register_forward_hook(
         lambda module, args, output: lengths.append(output.last_hidden_state.shape[1])
     )
     inputs = inputs_of(casa, PROMPTS[1])
@@ -278,7 +279,7 @@ def test_the_verdict_is_read_off_the_named_hidden_state(casa, hidden_state):
     casa.config = replace(casa.config, hidden_state=hidden_state)
     inputs = inputs_of(casa, PROMPTS[1])
     seen = {}
-    handle = casa.base_model.get_decoder().norm.register_forward_hook(
+    handle = decoder_of(casa.base_model).norm.register_forward_hook(
         lambda module, args, output: seen.update(pre_norm=args[0], final=output)
     )
     logits = casa.base_model(**inputs).logits[0, -1].float()

@@ -62,7 +62,7 @@ class AdapterTrainer(BalancedTrainer):
         dataset: tokenized training examples.
         collate: makes batches of them.
         args: transformers' arguments; nothing is evaluated while training.
-        batches_an_epoch: as many as CASA takes.
+        steps_an_epoch: as many as CASA takes.
         saved: what a checkpoint says of itself.
         callbacks: transformers' own.
     """
@@ -75,12 +75,12 @@ class AdapterTrainer(BalancedTrainer):
         dataset: ConditionalDataset,
         collate: ConditionalCollator,
         args: CasaTrainingArguments,
-        batches_an_epoch: int,
+        steps_an_epoch: int,
         saved: Saved,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         self.adapted, self.saved = task.model, saved
-        super().__init__(task, dataset, collate, args, batches_an_epoch, callbacks)
+        super().__init__(task, dataset, collate, args, steps_an_epoch, callbacks)
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         args: Any = self.args
@@ -90,5 +90,5 @@ class AdapterTrainer(BalancedTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         save_adapter(Path(output_dir or str(self.args.output_dir)), self.adapted, self.saved)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        load_adapter(self.adapted, Path(resume_from_checkpoint))
+    def _load_weights(self, checkpoint: Path) -> None:
+        load_adapter(self.adapted, checkpoint)

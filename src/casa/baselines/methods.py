@@ -17,6 +17,7 @@ from casa.method.config import SAFETY_PROMPT, CasaConfig
 from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import CONFIG_FILE, read_config, resolve
 from casa.model.families import load_base, load_processor
+from casa.training import ranks
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.recipe import Recipe, finished_run, run_recipe
 from casa.training.run_folder import claim_folder
@@ -88,6 +89,7 @@ def train_method(method: str, path: Path, overrides: list[str]) -> dict[str, Any
     recipe, config, training, settings = parse_recipe(path, overrides, types)
     if recipe.init_from is not None:
         raise CasaError("init_from is for CASA models; the other methods are trained from the base model")
+    ranks.require_one(f"the method {method}")
     output = Path(str(training.output_dir))
     claim_folder(output, recipe, config, training, {"name": method, **vars(settings)})
     run = Run(method, recipe, config, training, settings, output)

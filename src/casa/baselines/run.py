@@ -97,16 +97,15 @@ class Run:
 
     def adapted(self, layers: int | None = None) -> Any:
         """A PEFT model around the base model, which is changed in place; see `with_lora`."""
-        _ = self.batches_an_epoch  # needs the base model's own answers, so before it changes
+        _ = self.steps_an_epoch  # needs the base model's own answers, so before it changes
         set_seed(self.training.seed)  # the Trainer would only seed after the adapter has got its first weights
         return with_lora(self.base, self.recipe, layers)
 
     @cached_property
-    def batches_an_epoch(self) -> int:
+    def steps_an_epoch(self) -> int:
         """As many as CASA takes by the same recipe, so that every method takes as many steps."""
         labels = [example.malicious for example in self.casa_examples]
-        size = self.training.per_device_train_batch_size
-        return BalancedBatches(labels, labels, size, 1, self.training.seed).batches_an_epoch
+        return BalancedBatches(labels, labels, self.training.step_batch_size, 1, self.training.seed).batches_an_epoch
 
     def train(
         self,
@@ -127,7 +126,7 @@ class Run:
         dataset = ConditionalDataset(examples, chat, self.recipe.max_response_tokens)
         collate = ConditionalCollator(chat, with_token=False)
         self.training.eval_strategy = "no"
-        trainer = AdapterTrainer(task, dataset, collate, self.training, self.batches_an_epoch, self.saved, callbacks)
+        trainer = AdapterTrainer(task, dataset, collate, self.training, self.steps_an_epoch, self.saved, callbacks)
         figures = trainer.run()
         task.eval()
         save_adapter(self.output, task.model, self.saved)

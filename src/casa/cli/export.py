@@ -14,15 +14,18 @@ from casa.cli.options import JsonOption, ThresholdOption
 
 
 class Engine(StrEnum):
-    """Engines that there is a plugin for."""
+    """What loads the checkpoint."""
 
     vllm = "vllm"
+    transformers = "transformers"
 
 
 def export(
     model: Annotated[str, typer.Argument(help='A CASA model: "casa-nano", a folder written by training, or a hub id.')],
     folder: Annotated[Path | None, typer.Argument(help="The folder to write; it must not exist yet.")] = None,
-    to: Annotated[Engine, typer.Option("--to", help="The engine that will serve it.")] = Engine.vllm,
+    to: Annotated[
+        Engine, typer.Option("--to", help="What will load it: vllm with the plugin, or plain transformers.")
+    ] = Engine.vllm,
     threshold: ThresholdOption = None,
     check: Annotated[bool, typer.Option("--check", help="Check an exported folder instead of writing one.")] = False,
     as_json: JsonOption = False,
@@ -32,10 +35,14 @@ def export(
     It holds checksums of all its files. docs/serving-vllm.md tells how to
     install vLLM, start it and read the verdict.
 
+    With --to transformers it is an ordinary checkpoint whose generation config leaves the two safety tokens as first tokens;
+    [bold]safety attention is lost[/], and with it much of the protection (docs/hub.md).
+
     [bold]Examples[/]
     [cyan]casa export casa-nano served/nano[/]
     [cyan]casa export runs/omni-3b --to vllm served/omni-3b --threshold 0.3[/]
     [cyan]casa export --check served/omni-3b[/]
+    [cyan]casa export runs/omni-3b --to transformers merged/omni-3b[/]
     """
     if (folder is None) is not check:
         raise typer.BadParameter("name the folder to write, or give --check and one folder that was exported")
@@ -43,11 +50,21 @@ def export(
         if folder is None:
             _check(Path(model), as_json)
         else:
-            _export(model, folder, threshold, as_json)
+            _export(model, folder, to, threshold, as_json)
 
 
-def _export(model: str, folder: Path, threshold: float | None, as_json: bool) -> None:
+def _export(model: str, folder: Path, to: Engine, threshold: float | None, as_json: bool) -> None:
     casa = load_casa(model, threshold=threshold)
+    if to is Engine.transformers:
+        from casa.model.merged import write_merged
+
+        with err.status(f"Writing {folder} ..."):
+            write_merged(casa, folder)
+        if as_json:
+            print_json({"folder": str(folder)})
+        else:
+            out.print(f"written to {folder}, without safety attention", soft_wrap=True)
+        return
     with err.status(f"Writing {folder} ..."):
         from casa.serving.vllm.export import export as write
 

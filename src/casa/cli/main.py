@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 import casa
-from casa.cli import annotate, ask, chat, classify, data, demo, eval, export, nano, playground, report, serve, train
+from casa.cli import (
+    annotate,
+    ask,
+    chat,
+    classify,
+    data,
+    demo,
+    eval,
+    export,
+    nano,
+    playground,
+    push,
+    report,
+    serve,
+    train,
+)
 
 _EPILOG = """\
 [bold]Start here[/]: [cyan]casa demo[/] needs no network and no GPU.
@@ -34,6 +49,7 @@ app.command("report")(report.report)
 app.command("serve")(serve.serve)
 app.command("playground")(playground.playground)
 app.command("export")(export.export)
+app.command("push")(push.push)
 app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train.train)
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(data.app, name="data")

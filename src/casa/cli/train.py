@@ -51,6 +51,10 @@ def train(
 
         with redirect_stdout(sys.stderr) if as_json else nullcontext():  # the Trainer's log lines
             summary = train_method(method, recipe, context.args)
+    from casa.training.ranks import is_main
+
+    if not is_main():
+        return
     if as_json:
         print_json(summary)
         return

@@ -21,6 +21,7 @@ from casa.evaluation.text_tables import (
     adapters_table,
     correlation_line,
     follows_table,
+    quantized_table,
     runs_table,
     separation_table,
     sources_table,
@@ -106,6 +107,7 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_ablation": ("nano_ablation.json", ablation_table),
     "nano_gates": ("nano_gates.json", runs_table),
     "families": ("families.json", families_table),
+    "nano_quantized": ("nano_quantized.json", quantized_table),
     "refusal_rules": ("refusal_rules.json", judge_line),
 }
 
@@ -135,7 +137,10 @@ def main() -> None:
         "pages",
         type=Path,
         nargs="*",
-        default=[Path("README.md"), *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models"))],
+        default=[
+            Path("README.md"),
+            *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models")),
+        ],
     )
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args()

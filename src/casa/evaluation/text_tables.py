@@ -62,6 +62,22 @@ def correlation_line(result: Result) -> str:
     return f"Correlation with the logarithm of the prompt's length: v_s {found['v_s']:+.2f}, margin {found['margin']:+.2f}."
 
 
+def quantized_table(result: Result) -> str:
+    """How far verdicts move when the base model's linear layers are quantised."""
+    contrasts = list(next(iter(result["forms"].values()))["auroc"])
+    lines = header(
+        *("base model's layers", "same verdict % as float32", "mean move of p_unsafe", "largest", "mean move of v_s"),
+        *(f"AUROC, {contrast.replace('_', ' ')}" for contrast in contrasts),
+    )
+    for form, found in result["forms"].items():
+        moved = (found[name] for name in ("p_unsafe_moved_mean", "p_unsafe_moved_most", "v_s_moved_mean"))
+        cells = [form, percent(found["agreement"]), *(f"{value:.4f}" for value in moved)]
+        cells += [f"{found['auroc'][contrast]:.3f}" for contrast in contrasts]
+        lines.append(f"| {' | '.join(cells)} |")
+    left_out = [f"{form}: {reason}" for form, reason in result["left_out"].items()]
+    return "\n".join([*lines, "", *left_out, source_line(result)])
+
+
 def training_table(result: Result) -> str:
     """Examples, steps and throughput of the training run."""
     speed, examples = result["throughput"], result["examples"]

@@ -39,6 +39,7 @@ def conditional_loss(
     risk: SafetyRisk,
     beta: float = 1.0,
     risk_loss_weight: float = 1.0,
+    answered: Tensor | None = None,
 ) -> ConditionalLoss:
     """Cross-entropy on {C_safe, response} and {C_unsafe, refusal}: P(y|x) = P(C|x) * prod P(y_t | x, C, y_<t).
 
@@ -53,13 +54,14 @@ def conditional_loss(
         risk: v_s, its complement, and both of each head.
         beta: weight of a malicious example, > 0.
         risk_loss_weight: weight of the third part, >= 0.
+        answered: see `response_loss`.
     """
     target = malicious.long()
     weight = class_weights(malicious, beta).to(gated.device)
 
     verdict = (weight * F.cross_entropy(gated, target, reduction="none")).sum()
 
-    response = response_loss(response_logits, response_ids, weight)
+    response = response_loss(response_logits, response_ids, weight, answered)
 
     chosen = risk.heads[torch.arange(len(target)), :, target].clamp(min=SMALLEST_WEIGHT)
     risk_loss = (weight * -chosen.log().mean(-1)).sum()
@@ -74,18 +76,25 @@ def class_weights(malicious: Tensor, beta: float) -> Tensor:
     return weight / weight.sum()
 
 
-def response_loss(logits: Tensor, response_ids: Tensor, weight: Tensor) -> Tensor:
+def answered_weight(response_ids: Tensor, weight: Tensor) -> Tensor:
+    """Summed weight of the examples that have a response, a scalar; arguments as of `response_loss`."""
+    return (weight * (response_ids != IGNORED).any(-1)).sum()
+
+
+def response_loss(logits: Tensor, response_ids: Tensor, weight: Tensor, answered: Tensor | None = None) -> Tensor:
     """-log P(y | what stands before it): a weighted mean over examples that have a response, of each one's mean over tokens.
 
     Args:
         logits: that predict the response tokens, shape (batch, length, vocabulary).
         response_ids: -100 where there is none, shape (batch, length).
         weight: of the examples, shape (batch,).
+        answered: what `answered_weight` is on average over the batches whose losses are averaged into one step's; None where the
+            step is this batch. With it the step's loss is the same however its examples are shared out.
     """
     token_loss = F.cross_entropy(
         logits.float().flatten(0, 1), response_ids.flatten(), ignore_index=IGNORED, reduction="none"
     ).view(response_ids.shape)
     lengths = (response_ids != IGNORED).sum(-1)
-    answered = weight * (lengths > 0)
-    each = token_loss.sum(-1) / lengths.clamp(min=1)
-    return (answered * each).sum() / answered.sum().clamp(min=torch.finfo(torch.float32).tiny)
+    each = token_loss.sum(-1) / lengths.clamp(min=1)  # zero without a response
+    answered = answered_weight(response_ids, weight) if answered is None else answered
+    return (weight * each).sum() / answered.clamp(min=torch.finfo(torch.float32).tiny)

@@ -98,7 +98,7 @@ def fresh_attention(base_model: Any, config: CasaConfig) -> SafetyAttention:
     heads = config.num_heads or getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     width = config.head_dim or getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     attention = SafetyAttention(text.hidden_size, heads, width, config.pooling, config.tau)
-    return attention.to(base_model.get_output_embeddings().weight.device)
+    return attention.to(next(base_model.get_output_embeddings().parameters()).device)
 
 
 def query_hidden_state(base_model: Any, processor: Any, config: CasaConfig) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, overload
 
 import torch
@@ -91,16 +92,32 @@ class CasaModel(nn.Module):
 
         save(self, Path(folder))
 
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Uploads the model with a card made from its run and results; see `casa.hub.push`. Returns its address."""
+        from casa.hub import push
+
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push(Path(folder), repo_id, **options)
+
     @property
     def base_model(self) -> Any:
         """The MLLM itself, without PEFT's shell around it."""
         model: Any = self.model
-        return model.get_base_model() if hasattr(model, "get_base_model") else model
+        return model if self.merged else model.get_base_model()
+
+    @property
+    def merged(self) -> bool:
+        """Whether the adapter is in the weights and cannot be taken out again."""
+        return not hasattr(self.model, "get_base_model")
 
     @property
     def device(self) -> torch.device:
         """Where inputs go."""
-        return self.base_model.get_input_embeddings().weight.device
+        found: torch.device = next(
+            self.base_model.get_input_embeddings().parameters()
+        ).device  # `weight` would merge the rows
+        return found
 
     # -- one turn ------------------------------------------------------------------------------------------------
 

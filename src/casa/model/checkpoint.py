@@ -6,11 +6,12 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
@@ -32,20 +33,37 @@ OVERRIDABLE = ("threshold", "gate", "safety_prompt")
 _FILES = (ADAPTER_FILE, ATTENTION_FILE, ADAPTER_CONFIG_FILE)
 
 
-def save(model: CasaModel, folder: Path) -> None:
+class Weights(NamedTuple):
+    """What a trained model's folder holds.
+
+    Attributes:
+        adapter: by the names in the PEFT model.
+        attention: safety attention's, its frozen query with them.
+    """
+
+    adapter: dict[str, Tensor]
+    attention: dict[str, Tensor]
+
+
+def save(model: CasaModel, folder: Path, weights: Weights | None = None) -> None:
     """Writes a trained model's folder; the config comes last, so an interrupted save is not loadable.
+
+    Args:
+        model: the model.
+        folder: where to.
+        weights: where the model itself holds only a part of them.
 
     Raises:
         CheckpointError: the adapter was merged into the base model and cannot be taken out again.
     """
-    if not hasattr(model.model, "peft_config"):
+    if model.merged:
         raise CheckpointError("this model was loaded merged; load it with merge=False to save its adapter")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).unlink(missing_ok=True)
-    model.model.save_pretrained(str(folder), save_embedding_layers=False)  # type: ignore[operator]
+    adapter, attention = weights or (None, model.safety_attention.state_dict())
+    model.model.save_pretrained(str(folder), save_embedding_layers=False, state_dict=adapter)  # type: ignore[operator]
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.safety_attention.state_dict().items()}
-    save_file(state, folder / ATTENTION_FILE)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in attention.items()}, folder / ATTENTION_FILE)
     strip_paths(folder / ADAPTER_CONFIG_FILE, model.base["name"])
     write_config(folder, model.config, model.base, model.tokens)
 
@@ -81,16 +99,19 @@ def load(
         dtype: of the base model.
         overrides: fields of CasaConfig to change (threshold, gate, safety_prompt).
         revision: of the CASA model, if it is a hub id.
-        options: further arguments of the base model's `from_pretrained` (device_map, token, quantization_config ...).
+        options: further arguments of the base model's `from_pretrained` (device_map, quantization_config ...); `token`, `cache_dir`
+            and `local_files_only` serve both downloads. Nothing is fetched unless `source` or the base model is a hub id, and
+            then nothing with `local_files_only` or HF_HUB_OFFLINE=1.
 
     Raises:
-        CheckpointError: a file is missing or altered, or the base model is another one.
+        CheckpointError: a file is missing or altered, it cannot be fetched, or the base model is another one.
     """
     from casa.model.casa_model import CasaModel
 
     if fixed := sorted(set(overrides or {}) - set(OVERRIDABLE)):
         raise CheckpointError(f"{', '.join(fixed)} cannot be changed after training; {', '.join(OVERRIDABLE)} can")
-    folder = resolve(source, revision)
+    shared = ("token", "cache_dir", "local_files_only")
+    folder = resolve(source, revision=revision, **{name: options[name] for name in shared if name in options})
     content = read_config(folder)
     config = CasaConfig.from_dict({**content["casa"], **(overrides or {})})
     name = base_model or content["base_model"]["name"]
@@ -135,15 +156,36 @@ def load_adapter(model: Any, folder: Path) -> None:
         raise CheckpointError(f"the adapter in {folder} has another shape: {error}") from error
 
 
-def resolve(source: str | Path, revision: str | None = None) -> Path:
-    """The folder of a CASA model: shipped, local, or fetched from the hub (because the user named a hub id)."""
+def resolve(source: str | Path, **hub: Any) -> Path:
+    """The folder of a CASA model: shipped, local, or fetched from the hub (because the user named a hub id).
+
+    Args:
+        source: its name.
+        hub: `revision`, `token`, `cache_dir` and `local_files_only` of `huggingface_hub.snapshot_download`.
+
+    Raises:
+        CheckpointError: it is none of the three.
+    """
     if shipped := embedded.adapter_folder(str(source)):
         return shipped
     if Path(source).is_dir():
         return Path(source)
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    return Path(snapshot_download(str(source), revision=revision, allow_patterns=["*.json", "*.safetensors"]))
+    try:
+        return Path(snapshot_download(str(source), allow_patterns=["*.json", "*.safetensors"], **hub))
+    except HFValidationError as error:
+        raise CheckpointError(f"{source} is neither a folder here nor a hub id") from error
+    except LocalEntryNotFoundError as error:
+        raise CheckpointError(
+            f"{source} is no folder here, and of a model of this name on the hub nothing is in the cache; it can only be fetched "
+            "with a connection, and without HF_HUB_OFFLINE and local_files_only"
+        ) from error
+    except HfHubHTTPError as error:
+        raise CheckpointError(
+            f"{source} is no folder here, and the hub does not give it: {error}. A private one needs a token (`hf auth login`)."
+        ) from error
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ LORA_TARGETS = (
     *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
     *("qkv_proj", "gate_up_proj"),  # Phi fuses them
 )
+SOURCE_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "gguf_file")  # which files, and from where
 _READERS = {  # attributes of processors that take such media
     "image": ("image_processor",),
     "audio": ("feature_extractor", "audio_processor"),
@@ -32,10 +33,10 @@ def load_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) ->
     Args:
         source: hub id, folder, or "casa-nano".
         dtype: "auto" for the checkpoint's own.
-        options: further arguments of `from_pretrained` (device_map, revision, quantization_config ...).
+        options: further arguments of `from_pretrained` (device_map, revision, quantization_config, gguf_file ...).
     """
     source = base_source(source)
-    loader, _ = _loader(source, **{k: v for k, v in options.items() if k in ("revision", "token")})
+    loader, _ = _loader(source, **{k: v for k, v in options.items() if k in SOURCE_OPTIONS})
     model: nn.Module = loader.from_pretrained(source, dtype=dtype, **options)
     if "device_map" not in options and "quantization_config" not in options and torch.cuda.is_available():
         model = model.to("cuda")
@@ -80,7 +81,7 @@ def load_processor(source: str, **options: Any) -> Any:
     from transformers import AutoProcessor
 
     return AutoProcessor.from_pretrained(
-        base_source(source), **{k: v for k, v in options.items() if k in ("revision", "token")}
+        base_source(source), **{k: v for k, v in options.items() if k in SOURCE_OPTIONS}
     )
 
 

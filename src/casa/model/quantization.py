@@ -1,4 +1,4 @@
-"""Base models in 4 bits, to train adapters on smaller GPUs (QLoRA, Dettmers et al. 2023, arXiv 2305.14314)."""
+"""Quantised base models: 4 bits to train adapters on smaller GPUs (QLoRA, Dettmers et al. 2023, arXiv 2305.14314), and others."""
 
 from __future__ import annotations
 
@@ -39,13 +39,18 @@ def four_bit(source: str) -> Any:
     import torch
     from transformers import BitsAndBytesConfig
 
-    model = empty_base(source)
-    quantized = quantized_layers(model)
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=[name for name in linear if name not in quantized],
+        llm_int8_skip_modules=kept_layers(source),
     )
+
+
+def kept_layers(source: str) -> list[str]:
+    """Names of the linear layers that keep their type: towers, projections, LM head; only the config is read."""
+    model = empty_base(source)
+    quantized = quantized_layers(model)
+    linear = (name for name, module in model.named_modules() if isinstance(module, nn.Linear))
+    return [name for name in linear if name not in quantized]

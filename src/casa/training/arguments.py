@@ -38,3 +38,8 @@ class CasaTrainingArguments(TrainingArguments):
     remove_unused_columns: bool = False
     logging_nan_inf_filter: bool = False
     seed: int = 0
+
+    @property
+    def step_batch_size(self) -> int:
+        """Examples a step, on all ranks and in all accumulated batches together."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps * self.world_size

@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn, optim
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from casa.errors import UnsafeStateError
+from casa.training import ranks
 from casa.training.arguments import CasaTrainingArguments
-from casa.training.batches import BalancedBatches, ConditionalDataset
+from casa.training.batches import BalancedBatches, ConditionalDataset, RankBatches
+from casa.training.sharding import load_whole_state, whole_state
 
 _STATE_FILE = "trainer_state.json"  # written last by the Trainer, so its presence means a complete checkpoint
 
@@ -23,15 +27,18 @@ _STATE_FILE = "trainer_state.json"  # written last by the Trainer, so its presen
 class BalancedTrainer(Trainer):
     """transformers' Trainer on balanced batches in a reproducible order.
 
-    A subclass says what is saved (`_save`), how it is loaded again (`_load_from_checkpoint`), which files a checkpoint has, and
-    with which learning rates what is trained (`_parameter_groups`).
+    A subclass says what is saved (`_save`, from `_whole_weights`), how it is loaded again (`_load_weights`), which files a
+    checkpoint has, and with which learning rates what is trained (`_parameter_groups`).
+
+    On several ranks the main one writes. Checkpoints hold whole weights and optimiser states, also where FSDP2 shares them out,
+    so a run goes on with another number of ranks, sharded or not. (With DeepSpeed the optimiser's state is DeepSpeed's own.)
 
     Args:
         task: its forward takes a batch and returns the loss and its parts, by name.
         dataset: tokenized training examples.
         collate: makes batches of them.
         args: transformers' arguments.
-        batches_an_epoch: None for as many as one pass over the larger class has.
+        steps_an_epoch: None for as many as one pass over the larger class has.
         callbacks: transformers' own.
     """
 
@@ -43,20 +50,21 @@ class BalancedTrainer(Trainer):
         dataset: ConditionalDataset,
         collate: Callable[..., dict[str, Any]],
         args: CasaTrainingArguments,
-        batches_an_epoch: int | None = None,
+        steps_an_epoch: int | None = None,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         for parameter in task.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
-        self._batches = BalancedBatches(
+        steps = BalancedBatches(
             [item.malicious for item in dataset.items],
             [item.rank for item in dataset.items],
-            args.per_device_train_batch_size,
+            args.step_batch_size,
             math.ceil(args.num_train_epochs),
             args.seed,
-            batches_an_epoch,
+            steps_an_epoch,
         )
+        self._batches = RankBatches(steps, args.process_index, args.world_size, args.gradient_accumulation_steps)
         args.num_train_epochs = 1.0  # the batch sampler goes through all epochs, so that resuming is one skip
         super().__init__(
             model=task,
@@ -71,12 +79,15 @@ class BalancedTrainer(Trainer):
 
     def run(self) -> dict[str, Any]:
         """Trains, from the newest complete checkpoint if there is one; returns steps and throughput (evaluations apart)."""
-        checkpoint = newest_checkpoint(Path(str(self.args.output_dir)), self.checkpoint_files)
+        with ranks.main_first():
+            checkpoint = newest_checkpoint(Path(str(self.args.output_dir)), self.checkpoint_files)
+        if checkpoint:
+            self._load_weights(checkpoint)  # before they are shared out
         tokens = sum(item.length for item in self.train_dataset.items)  # type: ignore[union-attr]
         result = self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = result.metrics["train_runtime"] - self._evaluation_seconds
         steps = self.state.global_step - (_step_of(checkpoint) if checkpoint else 0)
-        examples = steps * self._train_batch_size * self.args.gradient_accumulation_steps
+        examples = steps * self.args.step_batch_size  # type: ignore[attr-defined]
         mean_tokens = tokens / len(self.train_dataset)  # type: ignore[arg-type]
         return {
             "steps": self.state.global_step,
@@ -88,14 +99,13 @@ class BalancedTrainer(Trainer):
         }
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Batches in the balanced, reproducible order."""
-        loader: DataLoader[Any] = DataLoader(
+        """This rank's batches in the balanced, reproducible order; accelerate would hand out whole batches to ranks."""
+        return DataLoader(
             self.train_dataset,  # type: ignore[arg-type]
             batch_sampler=self._batches,
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
         )
-        return self.accelerator.prepare(loader)
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The loss; its parts are averaged into the next log line."""
@@ -104,9 +114,10 @@ class BalancedTrainer(Trainer):
         return parts["loss"]
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Adds the loss's parts to the Trainer's own log line."""
+        """Adds the loss's parts, averaged over all ranks, to the Trainer's own log line."""
         if self._parts and "loss" in logs:
-            logs.update({name: sum(p[name] for p in self._parts) / len(self._parts) for name in self._parts[0]})
+            parts = [part for found in ranks.from_all(self._parts) for part in found]
+            logs.update({name: sum(p[name] for p in parts) / len(parts) for name in parts[0]})
             self._parts.clear()
         super().log(logs, *args, **kwargs)
 
@@ -117,6 +128,43 @@ class BalancedTrainer(Trainer):
             optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, task)
             self.optimizer = optimizer_class(list(self._parameter_groups()), **options)
         return self.optimizer
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """The main process saves what is trained, whole."""
+        weights = self._whole_weights()
+        if self.args.should_save:
+            self._save(output_dir, weights)
+        ranks.wait()
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `run` has loaded the weights."""
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if not self.is_fsdp_enabled:
+            super()._save_optimizer_and_scheduler(output_dir)
+            return
+        state = whole_state(self.optimizer)
+        if self.args.should_save:
+            torch.save(state, Path(output_dir) / OPTIMIZER_NAME)
+            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None or not self.is_fsdp_enabled:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        states = [
+            torch.load(Path(checkpoint) / name, "cpu", weights_only=True) for name in (OPTIMIZER_NAME, SCHEDULER_NAME)
+        ]
+        load_whole_state(self.optimizer, states[0])
+        self.lr_scheduler.load_state_dict(states[1])
+
+    def _whole_weights(self) -> Any:
+        """What `_save` writes, where ranks hold parts of it; all of them take part."""
+        return None
+
+    def _load_weights(self, checkpoint: Path) -> None:
+        """Loads what `_save` wrote."""
+        raise NotImplementedError
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         """What is trained, with learning rate and weight decay."""

@@ -113,8 +113,8 @@ class BalancedBatches(Sampler[list[int]]):
         self._classes = [[i for i, label in enumerate(labels) if label == value] for value in (False, True)]
         if not all(self._classes):
             raise ValueError("training needs both benign and malicious examples")
-        self._ranks, self._half, self._epochs, self._seed = ranks, batch_size // 2, epochs, seed
-        self.batches_an_epoch = batches_an_epoch or max(map(len, self._classes)) // self._half or 1
+        self._ranks, self.half, self._epochs, self._seed = ranks, batch_size // 2, epochs, seed
+        self.batches_an_epoch = batches_an_epoch or max(map(len, self._classes)) // self.half or 1
 
     def __len__(self) -> int:
         return self._epochs * self.batches_an_epoch
@@ -131,17 +131,50 @@ class BalancedBatches(Sampler[list[int]]):
 
     def _halves(self, members: list[int], rng: random.Random) -> list[list[int]]:
         """Half-batches of one class, sorted by rank within buckets, so that the two classes' halves match."""
-        wanted = self.batches_an_epoch * self._half
+        wanted = self.batches_an_epoch * self.half
         order: list[int] = []
         while len(order) < wanted:
             order += rng.sample(members, len(members))
         order = order[:wanted]
-        bucket = self._BUCKET * self._half
+        bucket = self._BUCKET * self.half
         halves = []
         for start in range(0, wanted, bucket):
             part = sorted(order[start : start + bucket], key=lambda i: self._ranks[i])
-            halves += [part[i : i + self._half] for i in range(0, len(part), self._half)]
+            halves += [part[i : i + self.half] for i in range(0, len(part), self.half)]
         return halves
+
+
+class RankBatches(Sampler[list[int]]):
+    """One rank's share of whole steps: each is cut into equal parts that hold both classes, one for every batch of every rank.
+
+    So a step is made of the same examples whatever the number of ranks and of accumulated batches.
+
+    Args:
+        steps: the examples of each step.
+        rank: this one.
+        ranks: how many there are.
+        accumulated: batches of a rank in a step.
+
+    Raises:
+        ValueError: a step cannot be cut so.
+    """
+
+    def __init__(self, steps: BalancedBatches, rank: int = 0, ranks: int = 1, accumulated: int = 1) -> None:
+        self._steps, self._parts = steps, ranks * accumulated
+        if steps.half % self._parts:
+            raise ValueError(
+                f"a step of {2 * steps.half} examples has no {self._parts} even parts with both classes alike"
+            )
+        self._mine = range(rank, self._parts, ranks)
+
+    def __len__(self) -> int:
+        return len(self._steps) * len(self._mine)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self._steps:
+            half = len(step) // 2
+            for part in self._mine:
+                yield step[:half][part :: self._parts] + step[half:][part :: self._parts]
 
 
 class ConditionalCollator:

@@ -21,6 +21,7 @@ from casa.method.gate import gate_logits
 from casa.method.objective import IGNORED, conditional_loss
 from casa.model.casa_model import CasaModel
 from casa.model.decoding import on_hidden_states
+from casa.training import ranks
 
 _MOST_CHARACTERS = 100_000  # of a batch whose states are cached: some 25,000 tokens
 
@@ -94,7 +95,7 @@ def cache_states(casa: CasaModel, examples: Sequence[Example], batch_size: int) 
     texts = [example.key() for example in examples]
     batches = list(batches_of_like_length(texts, batch_size, _MOST_CHARACTERS))
     try:
-        for indices in track(batches, "hidden states", console=Console(stderr=True)):
+        for indices in track(batches, "hidden states", console=Console(stderr=True), disable=not ranks.is_main()):
             inputs = casa.collate([casa.chat.prompt(examples[i].messages()) for i in indices])
             with casa.read_prefill(inputs["attention_mask"]):  # so that the LM head runs on the last position only
                 output = casa.base_model(**inputs, use_cache=False)
@@ -143,7 +144,8 @@ def fit(
     steps = epochs * math.ceil(len(states.hidden) / batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     batches = _shuffled([len(row) for row in states.hidden], batch_size, epochs, seed)
-    for indices in track(batches, "the decision alone", total=steps, console=Console(stderr=True)):
+    console = Console(stderr=True)
+    for indices in track(batches, "the decision alone", steps, console=console, disable=not ranks.is_main()):
         optimizer.zero_grad()
         decision.loss(states.subset(indices)).backward()
         torch.nn.utils.clip_grad_norm_(decision.parameters(), 1.0)

@@ -17,6 +17,7 @@ from casa.data.reading import Example
 from casa.model.batching import collate_prompts
 from casa.model.messages import ChatFormat
 from casa.model.refusal import is_refusal
+from casa.training import ranks
 
 
 @torch.inference_mode()
@@ -26,7 +27,8 @@ def base_answers(
     """Greedy answers of the undefended model, as token ids by `Example.key`; an answer that ended has its end-of-turn.
 
     Every finished batch is appended to `cache` and not answered again. Batches go by length, shortest first, so that the rest of
-    an interrupted run falls into the same batches as without the interruption.
+    an interrupted run falls into the same batches as without the interruption. Several ranks answer one batch each at a time, and
+    the main one writes.
 
     Args:
         base_model: without CASA.
@@ -36,14 +38,18 @@ def base_answers(
         batch_size: prompts at a time.
         cache: JSON Lines file of {"text", "ids"}.
     """
-    answers = _read_cache(cache)
-    cache.parent.mkdir(parents=True, exist_ok=True)
+    with ranks.main_first():
+        answers = _read_cache(cache)
+    rank, count = ranks.number()
     end, pad = chat.end_of_turn_id(), chat.tokenizer.pad_token_id
     asked = {example.key(): example for example in examples}
     missing = sorted(asked.keys() - answers.keys())
     todo = [[missing[i] for i in indices] for indices in batches_of_like_length(missing, batch_size)]
-    with cache.open("a", encoding="utf-8") as file:
-        for batch in track(todo, "base model's own answers", console=Console(stderr=True), disable=not todo):
+    rounds = [todo[i : i + count] for i in range(0, len(todo), count)]
+    silent = not (rounds and ranks.is_main())
+    for batches in track(rounds, "base model's own answers", console=Console(stderr=True), disable=silent):
+        found: dict[str, list[int]] = {}
+        if batch := batches[rank] if rank < len(batches) else []:
             prompts = [chat.prompt(asked[key].messages()).inputs for key in batch]
             inputs = {k: v.to(base_model.device) for k, v in collate_prompts(prompts, pad).items()}
             output = base_model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=end)
@@ -51,10 +57,17 @@ def base_answers(
             found = {
                 text: row[: row.index(end) + 1] if end in row else row for text, row in zip(batch, rows, strict=True)
             }
-            file.write("".join(json.dumps({"text": text, "ids": ids}) + "\n" for text, ids in found.items()))
-            answers.update(found)
-            file.flush()
+        together = {text: ids for part in ranks.from_all(found) for text, ids in part.items()}
+        if ranks.is_main():
+            _append(cache, together)
+        answers.update(together)
     return {key: answers[key] for key in asked}
+
+
+def _append(cache: Path, answers: dict[str, list[int]]) -> None:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with cache.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps({"text": text, "ids": ids}) + "\n" for text, ids in answers.items()))
 
 
 def with_base_answers(examples: Sequence[Example], answers: dict[str, list[int]], chat: ChatFormat) -> list[Example]:

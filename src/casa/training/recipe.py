@@ -22,6 +22,7 @@ from casa.data.reading import (
     shipped_refusals,
 )
 from casa.provenance import provenance
+from casa.training import ranks
 from casa.training.mix import (
     after_small_talk,
     apart_by_answer,
@@ -199,7 +200,8 @@ def finished_run(output: Path, train: Callable[[], dict[str, Any]]) -> dict[str,
         earlier: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return earlier
     summary = train()
-    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if ranks.is_main():
+        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
@@ -207,10 +209,12 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     from transformers import set_seed
 
     from casa.data.held_out import held_out_queries
+    from casa.model.attach import fresh_attention
     from casa.model.casa_model import CasaModel
     from casa.model.checkpoint import load_trained_weights, resolve
     from casa.training.batches import ConditionalDataset, fitting
     from casa.training.cached import Decision, cache_states, fit
+    from casa.training.sharding import readable
     from casa.training.trainer import CasaTrainer
 
     base, processor, chat = loaded_base(recipe, config)
@@ -229,13 +233,15 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     if recipe.attention_epochs:
         read = fitting(examples, casa.chat, recipe.attention_prompt_tokens)
         drawn = random.Random(training.seed).sample(read, min(recipe.attention_examples, len(read)))
-        with trainer.accelerator.autocast():
+        with trainer.accelerator.autocast(), readable(trainer.model):
             states = cache_states(casa, drawn, 2 * training.per_device_train_batch_size)
-        casa.safety_attention.reset_parameters()
         rates = (recipe.attention_fit_learning_rate, training.attention_weight_decay)
-        fit(Decision(casa.safety_attention, config), states, recipe.attention_epochs, *rates, seed=training.seed)
+        afresh = fresh_attention(casa.base_model, config)  # every rank fits the same
+        afresh.query_embedding.copy_(casa.safety_attention.query_embedding)
+        fit(Decision(afresh, config), states, recipe.attention_epochs, *rates, seed=training.seed)
+        casa.safety_attention = afresh.eval()
     metrics = trainer.evaluate()
-    casa.save_pretrained(output)
+    trainer.save_model(str(output))
     return {
         **provenance(casa.device, training.seed),
         "model": output.name,

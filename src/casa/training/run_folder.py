@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from casa.data.reading import SEED_DATA, seed_files
 from casa.errors import CasaError
 from casa.hashing import sha256_of
+from casa.training import ranks
 
 if TYPE_CHECKING:
     from casa.method.config import CasaConfig
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 RUN_FILE = "run.json"
 _RATES = ("learning_rate", "token_learning_rate", "attention_learning_rate", "attention_weight_decay", "weight_decay")
-_SHAPE = ("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps", "seed")
+_SHAPE = ("num_train_epochs", "max_steps", "step_batch_size", "seed")  # not how many ranks share a step
 
 
 def claim_folder(
@@ -56,14 +57,16 @@ def claim_of(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
 
 
 def write_claim(output: Path, claim: dict[str, Any]) -> None:
-    """Writes what a run is made of into its folder, or compares it with what is there.
+    """Writes what a run is made of into its folder, or compares it with what is there; of several ranks the main one writes.
 
     Raises:
         CasaError: the folder belongs to a run that is made of something else.
     """
-    require_free(output, claim)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / RUN_FILE).write_text(json.dumps(claim, indent=2) + "\n", encoding="utf-8")
+    with ranks.main_first():
+        require_free(output, claim)
+        if ranks.is_main():
+            output.mkdir(parents=True, exist_ok=True)
+            (output / RUN_FILE).write_text(json.dumps(claim, indent=2) + "\n", encoding="utf-8")
 
 
 def require_free(output: Path, claim: dict[str, Any]) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from casa.method.objective import conditional_loss
+from casa.method.objective import answered_weight, class_weights, conditional_loss
 from casa.model.batching import as_model_takes
 from casa.model.casa_model import CasaModel
+from casa.model.families import layers_of
 
 
 class ConditionalTask(nn.Module):
@@ -23,15 +24,32 @@ class ConditionalTask(nn.Module):
         super().__init__()
         self.casa = casa
 
+    @property
+    def _no_split_modules(self) -> list[str]:
+        """Names of the classes that FSDP shares out by themselves: the decoder's layers."""
+        return [type(layers_of(self.casa.base_model)[0]).__name__]
+
     def gradient_checkpointing_enable(self, **options: Any) -> None:
         """Recomputes activations in the backward pass, to save memory."""
         self.casa.base_model.gradient_checkpointing_enable(**options)
         self.casa.base_model.enable_input_require_grads()
 
+    def answered(self, response_ids: Tensor, malicious: Tensor) -> Tensor:
+        """Weight of a batch's examples that have a response, a scalar."""
+        return answered_weight(response_ids, class_weights(malicious, self.casa.config.beta))
+
     def forward(
-        self, inputs: dict[str, Tensor], prompt_mask: Tensor, response_ids: Tensor, malicious: Tensor
+        self,
+        inputs: dict[str, Tensor],
+        prompt_mask: Tensor,
+        response_ids: Tensor,
+        malicious: Tensor,
+        answered: Tensor | None = None,
     ) -> dict[str, Any]:
-        """Loss and its parts on a batch from `ConditionalCollator`; one forward pass, logits at target positions only."""
+        """Loss and its parts on a batch from `ConditionalCollator`; one forward pass, logits at target positions only.
+
+        `answered` is the mean of the method of this name over the batches that share a step; None where there is one.
+        """
         keep = response_ids.shape[1] + 1
         inputs = as_model_takes(inputs, prompt_mask.device, self.casa.base_model.dtype)
         with self.casa.read_prefill(prompt_mask, keep=keep) as reader:
@@ -46,6 +64,7 @@ class ConditionalTask(nn.Module):
             risk,
             config.beta,
             config.risk_loss_weight,
+            answered,
         )
         with torch.no_grad():
             by_class = {

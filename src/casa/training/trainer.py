@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from casa.data.reading import Example
 from casa.model.casa_model import CasaModel
-from casa.model.checkpoint import ADAPTER_FILE, ATTENTION_FILE, CONFIG_FILE, load_trained_weights
+from casa.model.checkpoint import (
+    ADAPTER_FILE,
+    ATTENTION_FILE,
+    CONFIG_FILE,
+    Weights,
+    load_trained_weights,
+    save,
+)
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.balanced_trainer import BalancedTrainer
 from casa.training.batches import ConditionalCollator, ConditionalDataset
 from casa.training.dev import verdict_metrics
+from casa.training.sharding import readable, whole
 from casa.training.step import ConditionalTask
 
 
@@ -42,11 +49,20 @@ class CasaTrainer(BalancedTrainer):
         self.casa, self.dev = casa, dev
         super().__init__(ConditionalTask(casa), dataset, ConditionalCollator(casa.chat), args)
 
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> tuple[list[Any], Any]:
+        """The batches of a step, each told how much of the whole step, on all ranks, has a response."""
+        batches, items = super().get_batch_samples(*args, **kwargs)
+        task: Any = self.accelerator.unwrap_model(self.model)
+        mine = torch.stack([task.answered(batch["response_ids"], batch["malicious"]) for batch in batches])
+        answered = self.accelerator.gather(mine.to(self.args.device)).mean()
+        return [{**batch, "answered": answered} for batch in batches], items
+
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Verdict metrics on the dev queries; histograms of v_s by class go to TensorBoard."""
         begun = time.perf_counter()
         self.casa.eval()
-        metrics, risks = verdict_metrics(self.casa, self.dev, batch_size=2 * self.args.per_device_train_batch_size)
+        with readable(self.model):
+            metrics, risks = verdict_metrics(self.casa, self.dev, batch_size=2 * self.args.per_device_train_batch_size)
         self.casa.train()
         metrics = {f"eval_{name}": value for name, value in metrics.items()}
         self.log(metrics)
@@ -70,11 +86,16 @@ class CasaTrainer(BalancedTrainer):
         yield {"params": matrices, "lr": args.attention_learning_rate, "weight_decay": args.attention_weight_decay}
         yield {"params": vectors, "lr": args.attention_learning_rate, "weight_decay": 0.0}
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        self.casa.save_pretrained(Path(output_dir or str(self.args.output_dir)))
+    def _whole_weights(self) -> Weights:
+        adapter = {name: whole(p) for name, p in self.casa.model.named_parameters() if p.requires_grad}
+        attention = self.casa.safety_attention.state_dict(keep_vars=True)
+        return Weights(adapter, {name: whole(tensor) for name, tensor in attention.items()})
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        load_trained_weights(self.casa, Path(resume_from_checkpoint))
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        save(self.casa, Path(output_dir or str(self.args.output_dir)), state_dict)
+
+    def _load_weights(self, checkpoint: Path) -> None:
+        load_trained_weights(self.casa, checkpoint)
 
     def _tensorboard_writers(self) -> list[Any]:
         writers = (getattr(callback, "tb_writer", None) for callback in self.callback_handler.callbacks)

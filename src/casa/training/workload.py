@@ -9,7 +9,7 @@ from typing import NamedTuple
 from casa.data.reading import Example
 from casa.model.messages import ChatFormat
 from casa.training.arguments import CasaTrainingArguments
-from casa.training.batches import BalancedBatches, ConditionalDataset
+from casa.training.batches import BalancedBatches, ConditionalDataset, RankBatches
 from casa.training.cost import Work
 from casa.training.recipe import Recipe
 
@@ -44,16 +44,15 @@ def work_of(rows: Sequence[Row], own_answers: int, recipe: Recipe, training: Cas
     Raises:
         ValueError: the batch size is odd, or a class is missing.
     """
-    batches = list(
-        BalancedBatches(
-            [row.malicious for row in rows],
-            [(bool(row.answer), row.prompt + row.answer) for row in rows],
-            training.per_device_train_batch_size,
-            math.ceil(training.num_train_epochs),
-            training.seed,
-        )
+    whole = BalancedBatches(
+        [row.malicious for row in rows],
+        [(bool(row.answer), row.prompt + row.answer) for row in rows],
+        training.step_batch_size,
+        math.ceil(training.num_train_epochs),
+        training.seed,
     )
-    steps = math.ceil(len(batches) / training.gradient_accumulation_steps)
+    batches = list(RankBatches(whole, accumulated=training.gradient_accumulation_steps))
+    steps = len(whole)
     if training.max_steps > 0:
         batches *= math.ceil(training.max_steps / steps)
         steps = training.max_steps

@@ -38,7 +38,7 @@ def export(casa: CasaModel, folder: Path, max_shard_size: str = "5GB") -> Path:
     """
     if folder.exists():
         raise CheckpointError(f"{folder} exists already; name a new folder")
-    if hasattr(casa.model, "peft_config"):
+    if not casa.merged:
         raise CheckpointError("the adapter is not merged into the weights; load the model with merge=True")
     if getattr(casa.base_model, "is_quantized", False):
         raise CheckpointError(
