@@ -53,7 +53,7 @@ def _torchao(bits: int) -> Callable[[str], CasaModel]:
         from torchao.quantization import Int8WeightOnlyConfig, IntxWeightOnlyConfig, PerGroup
         from transformers import TorchAoConfig
 
-        int4 = IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(INT4_GROUP))
+        int4 = IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(INT4_GROUP))  # type: ignore[attr-defined]
         kept = kept_layers(_base(source))
         return _loaded(
             source, TorchAoConfig(int4 if bits == 4 else Int8WeightOnlyConfig(), modules_to_not_convert=kept)
@@ -128,7 +128,7 @@ def separation(verdicts: Sequence[Verdict], kinds: Sequence[str]) -> dict[str, f
 def layer_types(model: nn.Module) -> list[str]:
     """Names of the types that hold the decoder's quantised (or other) weights, to see that something was quantised."""
     layers = (module for name, module in model.named_modules() if name.endswith("q_proj.base_layer"))
-    return sorted({f"{type(layer.weight).__name__} {layer.weight.dtype}".replace("torch.", "") for layer in layers})  # type: ignore[union-attr]
+    return sorted({f"{type(layer.weight).__name__} {layer.weight.dtype}".replace("torch.", "") for layer in layers})
 
 
 def main() -> None:

@@ -144,9 +144,10 @@ class BalancedTrainer(Trainer):
             super()._save_optimizer_and_scheduler(output_dir)
             return
         state = whole_state(self.optimizer)
+        scheduler: Any = self.lr_scheduler
         if self.args.should_save:
             torch.save(state, Path(output_dir) / OPTIMIZER_NAME)
-            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+            torch.save(scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None or not self.is_fsdp_enabled:
@@ -156,7 +157,8 @@ class BalancedTrainer(Trainer):
             torch.load(Path(checkpoint) / name, "cpu", weights_only=True) for name in (OPTIMIZER_NAME, SCHEDULER_NAME)
         ]
         load_whole_state(self.optimizer, states[0])
-        self.lr_scheduler.load_state_dict(states[1])
+        scheduler: Any = self.lr_scheduler
+        scheduler.load_state_dict(states[1])
 
     def _whole_weights(self) -> Any:
         """What `_save` writes, where ranks hold parts of it; all of them take part."""

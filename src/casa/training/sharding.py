@@ -28,7 +28,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 @contextmanager
-def readable(model: nn.Module) -> Iterator[None]:
+def readable(model: nn.Module | None) -> Iterator[None]:
     """Keeps what FSDP2 gathers for the outermost module gathered, so that its parts can be called by themselves."""
     if not isinstance(model, FSDPModule):
         yield
