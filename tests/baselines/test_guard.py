@@ -132,8 +132,8 @@ def test_training_teaches_yes_and_no(tiny_base, processor):
     logits = verdict_logits(tiny_base, batch["inputs"], guard.asked)
     expected = torch.nn.functional.cross_entropy(logits, batch["malicious"].long()).item()
     assert task(**batch)["loss"].item() == pytest.approx(expected, abs=1e-5)
-    optimizer = torch.optim.AdamW([p for p in task.parameters() if p.requires_grad], lr=1e-2)
-    for _ in range(30):
+    optimizer = torch.optim.AdamW([p for p in task.parameters() if p.requires_grad], lr=5e-3)
+    for _ in range(100):
         optimizer.zero_grad()
         task(**batch)["loss"].backward()
         optimizer.step()
