@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -61,3 +63,18 @@ def test_fitting_separates_the_classes_and_touches_safety_attention_only(tiny_ca
     )
     assert area() > max(before, 0.95)
     assert all(torch.equal(p, frozen[name]) for name, p in tiny_casa.model.named_parameters())
+
+
+def test_a_batch_read_in_parts_teaches_the_same(tiny_casa, monkeypatch):
+    states = cache_states(tiny_casa, EXAMPLES, batch_size=8)
+    fitted = []
+    for most_tokens in (10_000, 40):  # one part; some three prompts a part
+        monkeypatch.setattr("casa.training.cached._MOST_TOKENS", most_tokens)
+        attention = deepcopy(tiny_casa.safety_attention)
+        fit(
+            Decision(attention, tiny_casa.config), states, epochs=2, learning_rate=1e-3, weight_decay=0.0, batch_size=16
+        )
+        fitted.append(torch.cat([p.flatten() for p in attention.parameters()]))
+    start = torch.cat([p.flatten() for p in tiny_casa.safety_attention.parameters()])
+    assert not torch.allclose(fitted[0], start, atol=1e-4)
+    assert torch.allclose(*fitted, atol=1e-4)

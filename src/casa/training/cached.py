@@ -24,6 +24,7 @@ from casa.model.decoding import on_hidden_states
 from casa.training import ranks
 
 _MOST_CHARACTERS = 100_000  # of a batch whose states are cached: some 25,000 tokens
+_MOST_TOKENS = 200_000  # whose cached states are read at once, padding counted: at width 576, 0.5 GB
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,14 @@ def fit(
     optimizer = torch.optim.AdamW(groups)
     steps = epochs * math.ceil(len(states.hidden) / batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    batches = _shuffled([len(row) for row in states.hidden], batch_size, epochs, seed)
+    lengths = [len(row) for row in states.hidden]
+    weights = torch.where(states.malicious, decision.config.beta, 1.0)
+    batches = _shuffled(lengths, batch_size, epochs, seed)
     console = Console(stderr=True)
     for indices in track(batches, "the decision alone", steps, console=console, disable=not ranks.is_main()):
         optimizer.zero_grad()
-        decision.loss(states.subset(indices)).backward()
+        for part in _parts(indices, lengths):
+            (decision.loss(states.subset(part)) * weights[part].sum() / weights[indices].sum()).backward()
         torch.nn.utils.clip_grad_norm_(decision.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -162,6 +166,17 @@ def _shuffled(lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -
         parts = [sorted(order[i : i + span], key=lambda i: lengths[i]) for i in range(0, len(order), span)]
         batches = [part[i : i + batch_size] for part in parts for i in range(0, len(part), batch_size)]
         yield from rng.sample(batches, len(batches))
+
+
+def _parts(batch: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """A batch that is sorted by length, in parts that fit into memory."""
+    part: list[int] = []
+    for i in batch:
+        if part and lengths[i] * (len(part) + 1) > _MOST_TOKENS:
+            yield part
+            part = []
+        part.append(i)
+    yield part
 
 
 def _padded(hidden: list[Tensor]) -> tuple[Tensor, Tensor]:
