@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from casa.errors import MissingDependencyError
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from gradio import Blocks
@@ -16,6 +18,19 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def gradio_for(page: str) -> Any:
+    """The gradio module.
+
+    Raises:
+        MissingDependencyError: gradio is missing.
+    """
+    try:
+        import gradio
+    except ImportError as error:
+        raise MissingDependencyError(f"the {page} needs gradio: pip install 'casa-mllm[apps]'") from error
+    return gradio
 
 
 def local_app(

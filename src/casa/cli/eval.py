@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from casa.cli.console import err, out, print_json, reported_errors
-from casa.cli.options import JsonOption
+from casa.cli.options import EngineArgOption, JsonOption
 
 if TYPE_CHECKING:
     from casa.evaluation.inside import Effort
@@ -63,10 +63,7 @@ def evaluate(
     backend: Annotated[
         BackendChoice, typer.Option(help="What runs both; vllm is started for the run, and needs to be installed here.")
     ] = BackendChoice.TRANSFORMERS,
-    engine_arg: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A field of vLLM's engine arguments; may be repeated."),
-    ] = None,
+    engine_arg: EngineArgOption = None,
     address: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Where MODEL is served already (casa serve, vLLM): http://HOST:PORT/v1."),

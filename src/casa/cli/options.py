@@ -29,3 +29,7 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option(callback=_checked_threshold, help="p_unsafe from which the label is unsafe, instead of the model's."),
 ]
+EngineArgOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A field of vLLM's engine arguments; may be repeated."),
+]

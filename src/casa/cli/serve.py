@@ -10,7 +10,7 @@ import typer
 
 from casa.cli.console import err, print_json, reported_errors
 from casa.cli.models import load_casa
-from casa.cli.options import LOOPBACK, JsonOption, SafetyPromptOption
+from casa.cli.options import LOOPBACK, EngineArgOption, JsonOption, SafetyPromptOption
 from casa.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ def serve(
     engine: Annotated[
         EngineChoice, typer.Option(help="What runs the model; vllm has continuous batching and a package of its own.")
     ] = EngineChoice.TRANSFORMERS,
-    engine_arg: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A field of vLLM's engine arguments; may be repeated."),
-    ] = None,
+    engine_arg: EngineArgOption = None,
     recheck: Annotated[
         float | None,
         typer.Option(

@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from casa.apps.annotation.rubrics import BACK_KEY, RUBRICS, SKIPS
 from casa.apps.annotation.session import Progress, Sessions, Task
-from casa.errors import CasaError, MissingDependencyError
+from casa.apps.local_app import gradio_for
+from casa.errors import CasaError
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -32,10 +33,7 @@ def rating_page(sessions: Sessions) -> Blocks:
     Raises:
         MissingDependencyError: gradio is missing.
     """
-    try:
-        import gradio as gr
-    except ImportError as error:
-        raise MissingDependencyError("the rating page needs gradio: pip install 'casa-mllm[apps]'") from error
+    gr = gradio_for("rating page")
 
     with gr.Blocks(title="Rating answers", analytics_enabled=False) as page:
         token, shown = gr.Textbox(visible=False), gr.Textbox(visible=False)

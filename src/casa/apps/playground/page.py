@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from casa.apps.local_app import gradio_for
 from casa.apps.playground.attacks import ATTACKS
 from casa.apps.playground.desk import PARTS, Desk, Session, View
 from casa.apps.playground.views import intro_html, verdict_html
-from casa.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -26,10 +26,7 @@ def playground_page(desk: Desk) -> Blocks:
     Raises:
         MissingDependencyError: gradio is missing.
     """
-    try:
-        import gradio as gr
-    except ImportError as error:
-        raise MissingDependencyError("the playground needs gradio: pip install 'casa-mllm[apps]'") from error
+    gr = gradio_for("playground")
 
     threshold, has_base = desk.backend.threshold, desk.backend.base is not None
     html = partial(gr.HTML, js_on_load=None, apply_default_css=False)
