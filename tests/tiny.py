@@ -37,6 +37,14 @@ def user(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
 
 
+def perturb(casa: Any, scale: float = 0.05, seed: int = 3) -> None:
+    """Moves every trained weight, as training does."""
+    torch.manual_seed(seed)
+    for parameter in casa.parameters():
+        if parameter.requires_grad:
+            parameter.data += scale * torch.randn_like(parameter)
+
+
 def make_tiny_base(nano_folder: Path, seed: int = 0, **text: Any) -> Any:
     """A random thinker of two layers with casa-nano's vocabulary and control tokens."""
     config = AutoConfig.from_pretrained(nano_folder).to_dict()["thinker_config"]

@@ -11,15 +11,12 @@ from casa import CasaConfig, CasaModel
 from casa.errors import CasaError
 from casa.model.attach import fingerprint, tied
 from casa.model.families import decoder_of, final_norm_of, lora_targets
-from tiny import make_tiny_base, user
+from tiny import make_tiny_base, perturb, user
 
 
 def round_trip(casa, tmp_path):
     """Trains one weight a bit, saves, and loads onto a fresh copy of the same base model."""
-    torch.manual_seed(0)
-    for parameter in casa.parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.02 * torch.randn_like(parameter)
+    perturb(casa, 0.02, seed=0)
     casa.save_pretrained(tmp_path / "casa")
     return CasaModel.from_pretrained(tmp_path / "casa", base_model=str(tmp_path / "base"))
 

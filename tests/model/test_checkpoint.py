@@ -10,15 +10,7 @@ from safetensors.torch import load_file, save_file
 from casa import CasaModel
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
-from tiny import make_tiny_base, user
-
-
-def perturb(casa):
-    """Moves every trained weight, as training does."""
-    torch.manual_seed(3)
-    for parameter in casa.parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.05 * torch.randn_like(parameter)
+from tiny import make_tiny_base, perturb, user
 
 
 @pytest.mark.parametrize("merge", [True, False])

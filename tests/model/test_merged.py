@@ -8,16 +8,13 @@ from transformers import AutoProcessor, Qwen2_5OmniThinkerForConditionalGenerati
 from casa import CasaModel
 from casa.errors import CheckpointError
 from casa.model.merged import write_merged
-from tiny import make_tiny_base, user
+from tiny import make_tiny_base, perturb, user
 
 
 @pytest.fixture
 def trained_folder(tiny_casa, tiny_casa_folder):
     """A folder whose adapter changes something."""
-    torch.manual_seed(3)
-    for parameter in tiny_casa.parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.05 * torch.randn_like(parameter)
+    perturb(tiny_casa)
     tiny_casa.save_pretrained(tiny_casa_folder)
     return tiny_casa_folder
 

@@ -6,6 +6,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 
 from casa import CasaConfig, CasaModel
 from casa.nano.processor import CHAT_TEMPLATE
+from tiny import perturb
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +35,7 @@ def saved(nano_folder, tmp_path_factory):
     LlamaForCausalLM(config).save_pretrained(base)
     tokenizer.save_pretrained(base)
     attached = CasaModel.attach(LlamaForCausalLM.from_pretrained(base), tokenizer, CasaConfig(num_heads=3, head_dim=16))
-    torch.manual_seed(1)
-    for parameter in attached.parameters():
-        if parameter.requires_grad:
-            parameter.data += 0.3 * torch.randn_like(parameter)
+    perturb(attached, 0.3, seed=1)
     attached.save_pretrained(folder)
     return folder
 
