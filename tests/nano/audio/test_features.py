@@ -53,7 +53,7 @@ def test_a_clips_states_do_not_depend_on_its_batch(sine_clips, start_file):
     index = shards(sine_clips / "dev")[0]
     encoder = features.LowerEncoder(SHAPE, 1)
     features.load_encoder(encoder, read_start(start_file).encoder)
-    alone = [features._shard_states([audio], encoder, CPU, 1)[0] for audio in read_audio(index)]
+    alone = [features._shard_states([audio], encoder, CPU, False, 1)[0] for audio in read_audio(index)]
     np.testing.assert_allclose(np.concatenate(alone), found[f"{index.stem}.npy"], atol=2e-3)
 
 

@@ -97,7 +97,7 @@ def _trained(
     start = read_start(Path(recipe.start))
     folders = {split: Path(recipe.clips) / split for split in ("train", "dev")}
     states = {
-        split: cache_states(folder, Path(recipe.start), recipe.layers, training.device, shape=shape)
+        split: cache_states(folder, Path(recipe.start), recipe.layers, training.device, training.bf16, shape=shape)
         for split, folder in folders.items()
     }
     clips = StateClips(folders["train"], states["train"], start.labels)
@@ -107,7 +107,8 @@ def _trained(
     load_encoder(upper, start.encoder)
     with torch.no_grad():  # nearly all vectors are blanks, so training starts there
         upper.proj.bias.copy_(start.blank)
-    task = AudioTask(upper, PieceObjective(start.embeddings, start.blank, recipe.pull_weight), recipe.noise)
+    objective = PieceObjective(start.embeddings, start.blank, recipe.pull_weight, recipe.sampled_pieces)
+    task = AudioTask(upper, objective, recipe.noise)
     trainer = AudioTrainer(task, clips, dev, start.labels, training, deadline)
     if not trainer.run():
         return None

@@ -40,9 +40,9 @@ class AudioTask(nn.Module):
     def forward(
         self, states: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor, seed: int
     ) -> dict[str, Tensor]:
-        """Loss and its parts on a batch from `collate`; noise and masks depend on `seed` alone."""
+        """Loss and its parts on a batch from `collate`; noise, masks and drawn pieces depend on `seed` alone."""
         disturbed = self._disturbed(states.float(), frames, seed)
-        loss = self.objective(self.upper(disturbed, frames), vectors_of(frames), targets, target_lengths)
+        loss = self.objective(self.upper(disturbed, frames), vectors_of(frames), targets, target_lengths, seed)
         return {"loss": loss.total, "ctc": loss.ctc, "pull": loss.pull}
 
     def _disturbed(self, states: Tensor, frames: Tensor, seed: int) -> Tensor:
