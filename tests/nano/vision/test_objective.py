@@ -105,7 +105,7 @@ def test_the_pull_is_the_squared_distance_to_the_targets_embedding(heads, encode
     classes = torch.tensor([[[3, IGNORED, IGNORED, IGNORED]], [[IGNORED, 0, IGNORED, IGNORED]]])
     first = (encoded.cells[0, 0, 0] - heads.embeddings()[3]).square().sum()
     blank = (encoded.cells[1, 0, 1] - heads.blank).square().sum()
-    assert torch.allclose(pull_loss(heads, encoded.cells, classes), (first + blank) / 2)
+    assert torch.allclose(pull_loss(heads.embeddings(), encoded.cells, classes), (first + blank) / 2)
 
 
 def test_the_total_is_the_weighted_sum_of_the_parts(heads, encoded, targets):
@@ -134,3 +134,10 @@ def test_embeddings_of_pieces_are_frozen_and_the_blanks_is_trained_from_its_star
     }
     reading_loss(heads, encoded, targets, Weights(0.1, 1.0, 1.0, 0.5)).total.backward()
     assert all(parameter.grad.any() for parameter in heads.parameters())
+
+
+def test_drawing_all_pieces_is_the_whole_loss(heads, encoded, targets):
+    weights = Weights(cells=0.1, rows=1.0, pull=0.3, blank=0.5)
+    whole = reading_loss(heads, encoded, targets, weights)
+    drawn = reading_loss(heads, encoded, targets, weights, sampled=5, seed=1)
+    assert torch.allclose(torch.stack(drawn), torch.stack(whole), atol=1e-5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -11,6 +10,7 @@ from torch.nn.functional import ctc_loss
 
 from casa.nano.audio.head import present
 from casa.nano.audio.labels import BLANK
+from casa.nano.drawn import drawn_classes
 
 
 class Loss(NamedTuple):
@@ -25,40 +25,6 @@ class Loss(NamedTuple):
     total: Tensor
     ctc: Tensor
     pull: Tensor
-
-
-class Drawn(NamedTuple):
-    """The classes that stand for all in one batch.
-
-    Attributes:
-        numbers: of the classes, (drawn,); first those that the batch says, the blank among them, ascending.
-        log_weights: for how many classes each stands, (drawn,), nats: the softmax's denominator is right in the mean.
-        targets: the batch's classes by their place among the drawn ones.
-    """
-
-    numbers: Tensor
-    log_weights: Tensor
-    targets: Tensor
-
-
-def drawn_classes(targets: Tensor, classes: int, sampled: int | None, seed: int) -> Drawn:
-    """All classes that a batch says, and `sampled` of the others (sampled softmax: Jean et al. 2015, arXiv 1412.2007).
-
-    Args:
-        targets: classes, padded with the blank, (batch, labels).
-        classes: how many there are.
-        sampled: of those that the batch does not say; None for all.
-        seed: of the draw.
-    """
-    said = torch.unique(torch.cat([targets.flatten(), targets.new_tensor([BLANK])]))
-    silent = torch.ones(classes, dtype=torch.bool, device=targets.device)
-    silent[said] = False
-    others = silent.nonzero()[:, 0]
-    n = len(others) if sampled is None else min(sampled, len(others))
-    order = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed)).to(others.device)
-    log_weights = torch.zeros(len(said) + n, device=targets.device)
-    log_weights[len(said) :] = math.log(len(others) / n) if n else 0.0
-    return Drawn(torch.cat([said, others[order[:n]]]), log_weights, torch.searchsorted(said, targets))
 
 
 class PieceObjective(nn.Module):
@@ -82,9 +48,10 @@ class PieceObjective(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.pull_weight, self.sampled = pull_weight, sampled
 
-    def classes(self) -> Tensor:
-        """Vectors of all classes, the blank's first: (1 + pieces, width)."""
-        return torch.cat([self.blank[None], self.embeddings])
+    def classes(self, numbers: Tensor | None = None) -> Tensor:
+        """Vectors of some classes, of which the first must be the blank, or of all: (classes, width)."""
+        pieces = self.embeddings if numbers is None else self.embeddings[numbers[1:] - 1]
+        return torch.cat([self.blank[None], pieces])
 
     def logits(self, vectors: Tensor, classes: Tensor) -> Tensor:
         """-s |x - E(v)|^2 but for -s |x|^2, which is the same for all classes: (..., classes), float32."""
@@ -102,12 +69,12 @@ class PieceObjective(nn.Module):
             seed: of the drawn pieces.
         """
         drawn = drawn_classes(targets, 1 + len(self.embeddings), self.sampled, seed)
-        classes = self.classes()[drawn.numbers]
+        classes = self.classes(drawn.numbers)
         log_probabilities = (self.logits(vectors, classes) + drawn.log_weights).log_softmax(dim=2)
         # a clip with more labels than vectors has no alignment: it teaches nothing instead of an infinite loss
         losses = ctc_loss(
             log_probabilities.transpose(0, 1),
-            drawn.targets,
+            drawn.places(targets),
             lengths,
             target_lengths,
             blank=BLANK,  # the least class, so the first of those drawn

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, ctc_loss
 
+from casa.nano.drawn import drawn_classes
 from casa.nano.vision.labels import IGNORED, SLOTS
 from casa.nano.vision.tower import Encoded
 from casa.nano.vision.vocabulary import BLANK, CHARACTERS
@@ -89,32 +90,52 @@ class ReadingHeads(nn.Module):
         self.log_tau = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(len(embeddings)))
 
-    def embeddings(self) -> Tensor:
-        """(classes, out), the blank's first."""
-        return torch.cat([self.blank[None], self.pieces])
+    def embeddings(self, classes: Tensor | None = None) -> Tensor:
+        """(classes, out) of some classes, of which the first must be the blank, or of all."""
+        pieces = self.pieces if classes is None else self.pieces[classes[1:] - 1]
+        return torch.cat([self.blank[None], pieces])
 
     def character_logits(self, encoded: Encoded) -> Tensor:
-        """(batch, rows, 4 * columns, 96)."""
-        logits: Tensor = self.characters(encoded.hidden.float())
+        """(batch, rows, 4 * columns, 96), float32."""
+        logits: Tensor = self.characters(encoded.hidden.float()).float()
         return logits.unflatten(-1, (SLOTS, CHARACTER_CLASSES)).flatten(2, 3)
 
-    def piece_logits(self, encoded: Encoded) -> Tensor:
-        """(batch, rows, columns, classes)."""
-        embeddings = self.embeddings()
-        closeness = encoded.cells.float() @ embeddings.T - embeddings.square().sum(-1) / 2
-        return self.log_tau.exp() * closeness + self.bias
+    def piece_logits(self, encoded: Encoded, classes: Tensor | None = None) -> Tensor:
+        """(batch, rows, columns, classes), float32; of some classes, of which the first must be the blank, or of all."""
+        embeddings, bias = self.embeddings(classes), self.bias if classes is None else self.bias[classes]
+        closeness = (encoded.cells.float() @ embeddings.T).float() - embeddings.square().sum(-1) / 2
+        return self.log_tau.exp() * closeness + bias
 
 
-def reading_loss(heads: ReadingHeads, encoded: Encoded, targets: Targets, weights: Weights) -> Losses:
-    """The loss of a batch; rows with no room for their symbols count nothing."""
-    characters, pieces = heads.character_logits(encoded), heads.piece_logits(encoded)
+def reading_loss(
+    heads: ReadingHeads,
+    encoded: Encoded,
+    targets: Targets,
+    weights: Weights,
+    sampled: int | None = None,
+    seed: int = 0,
+) -> Losses:
+    """The loss of a batch; rows with no room for their symbols count nothing.
+
+    Args:
+        heads: for the logits.
+        encoded: the tower's outputs.
+        targets: what they should say.
+        weights: what the parts count.
+        sampled: so many of the pieces that the batch does not say are drawn for it, the others left out; None for all.
+        seed: of the drawn pieces.
+    """
+    said = torch.cat([targets.pieces.flatten(), targets.piece_rows.flatten()])
+    drawn = drawn_classes(said, len(heads.bias), sampled, seed)
+    characters = heads.character_logits(encoded)
+    pieces = heads.piece_logits(encoded, drawn.numbers) + drawn.log_weights
     character_cells = cell_loss(characters, targets.characters, weights.blank)
-    piece_cells = cell_loss(pieces, targets.pieces, weights.blank)
+    piece_cells = cell_loss(pieces, drawn.places(targets.pieces), weights.blank)
     character_rows = piece_rows = character_cells.new_zeros(())
     if weights.rows:
         character_rows = row_loss(characters, targets.character_rows, targets.character_lengths)
-        piece_rows = row_loss(pieces, targets.piece_rows, targets.piece_lengths)
-    pull = pull_loss(heads, encoded.cells, targets.pieces)
+        piece_rows = row_loss(pieces, drawn.places(targets.piece_rows), targets.piece_lengths)
+    pull = pull_loss(heads.embeddings(drawn.numbers), encoded.cells, drawn.places(targets.pieces))
     total = (
         weights.cells * (character_cells + piece_cells)
         + weights.rows * (character_rows + piece_rows)
@@ -153,15 +174,15 @@ def row_loss(logits: Tensor, sequences: Tensor, lengths: Tensor) -> Tensor:
     return loss / (places * rows)
 
 
-def pull_loss(heads: ReadingHeads, cells: Tensor, classes: Tensor) -> Tensor:
+def pull_loss(embeddings: Tensor, cells: Tensor, classes: Tensor) -> Tensor:
     """Mean of |h - E_target|^2 over the cells that have a target.
 
     Args:
-        heads: for the embeddings.
+        embeddings: (classes, out).
         cells: (batch, rows, columns, out).
-        classes: (batch, rows, columns).
+        classes: (batch, rows, columns), rows of `embeddings`.
     """
-    target = heads.embeddings()[classes.clamp(min=0)]
+    target = embeddings[classes.clamp(min=0)]
     distance = (cells.float() - target).square().sum(-1)
     known = classes != IGNORED
     return (distance * known).sum() / known.sum().clamp(min=1)

@@ -31,6 +31,8 @@ class VisionRecipe:
         blank_weight: of a blank cell in the cross-entropy.
         cell_weight: of the cross-entropy by cell in stage 2.
         pull_weight: of the squared distance to the target's embedding.
+        sampled_pieces: so many of the pieces that a batch does not say are drawn for it; None takes all, at twice the time.
+        bf16: bfloat16 arithmetic; on processors without it, float32 is faster.
         dev_strips: plain strips in the dev set.
         dev_pages: pages of all kinds in the dev set.
         workers: processes that draw pictures; 0 draws them between the steps.
@@ -58,6 +60,8 @@ class VisionRecipe:
     blank_weight: float = 0.5
     cell_weight: float = 0.1
     pull_weight: float = 0.1
+    sampled_pieces: int | None = 1000
+    bf16: bool = True
     dev_strips: int = 64
     dev_pages: int = 24
     workers: int = 1

@@ -21,6 +21,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
+from casa.nano.kernels import training_attention
 from casa.nano.pictures.fonts import Family, families_of
 from casa.nano.vision.batches import Artist, Batch, TrainingBatches, dev_batches
 from casa.nano.vision.objective import Losses, ReadingHeads, reading_loss
@@ -67,9 +68,13 @@ class Training:
         Raises:
             RuntimeError: a gradient is not finite; the last checkpoint is untouched.
         """
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            encoded = encode(self.tower, batch.pictures)
-        losses = reading_loss(self.heads, encoded, batch.targets, self.recipe.weights(self.step))
+        recipe, step = self.recipe, self.step
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bf16):
+            with training_attention(self.device):
+                encoded = encode(self.tower, batch.pictures)
+            losses = reading_loss(
+                self.heads, encoded, batch.targets, recipe.weights(step), recipe.sampled_pieces, seed=step
+            )
         losses.total.backward()
         parameters = [*self.tower.parameters(), *self.heads.parameters()]
         clip_grad_norm_(parameters, self.recipe.max_grad_norm, error_if_nonfinite=True)
