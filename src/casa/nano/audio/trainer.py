@@ -19,7 +19,6 @@ from casa.nano.audio.head import UpperEncoder, vectors_of
 from casa.nano.audio.labels import Labels
 from casa.nano.audio.objective import PieceObjective
 from casa.nano.audio.read import error_rates, greedy
-from casa.nano.kernels import training_attention
 from casa.training.balanced_trainer import newest_checkpoint
 
 _LONGEST_MASK = 3  # vectors, two frames each
@@ -43,8 +42,7 @@ class AudioTask(nn.Module):
     ) -> dict[str, Tensor]:
         """Loss and its parts on a batch from `collate`; noise, masks and drawn pieces depend on `seed` alone."""
         disturbed = self._disturbed(states.float(), frames, seed)
-        with training_attention(states.device):
-            vectors = self.upper(disturbed, frames)
+        vectors = self.upper(disturbed, frames)
         loss = self.objective(vectors, vectors_of(frames), targets, target_lengths, seed)
         return {"loss": loss.total, "ctc": loss.ctc, "pull": loss.pull}
 

@@ -21,9 +21,9 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
-from casa.nano.kernels import training_attention
 from casa.nano.pictures.fonts import Family, families_of
 from casa.nano.vision.batches import Artist, Batch, TrainingBatches, dev_batches
+from casa.nano.vision.kernels import training_attention
 from casa.nano.vision.objective import Losses, ReadingHeads, reading_loss
 from casa.nano.vision.optimizers import make_optimizers, make_schedules
 from casa.nano.vision.read import CONFIG_FILE, HEADS_FILE, TOWER_FILE, VOCABULARY_FILE, Reader

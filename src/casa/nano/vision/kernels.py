@@ -1,4 +1,4 @@
-"""Which of torch's attention kernels trains the towers."""
+"""Which of torch's attention kernels trains the tower."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 def training_attention(device: torch.device) -> AbstractContextManager[None]:
     """Plain matrix products on a CPU, torch's choice elsewhere.
 
-    Backward in bfloat16, torch's flash kernel for CPUs takes two to ten times as long on sequences of 16 to 200.
+    Backward in bfloat16, torch's flash kernel for CPUs takes ten times as long on windows of 16 patches.
     """
     if device.type != "cpu":
         return nullcontext()
