@@ -26,6 +26,7 @@ class AlignRecipe:
         learning_rate: of the adapter.
         blank_learning_rate: of the vectors of empty cells and frames.
         warmup_steps: over which the rates rise; after them they fall linearly to zero.
+        bf16: bfloat16 arithmetic; on processors without it, float32 is faster.
         dev_size: held-out instructions in each form.
         dev_steps: they are read every so many steps.
         save_steps: a checkpoint every so many steps.
@@ -47,6 +48,7 @@ class AlignRecipe:
     learning_rate: float = 3e-4
     blank_learning_rate: float = 3e-3
     warmup_steps: int = 20
+    bf16: bool = True
     dev_size: int = 32
     dev_steps: int = 100
     save_steps: int = 50

@@ -125,7 +125,8 @@ class Training:
         """
         begun = time.monotonic()
         generator = torch.Generator().manual_seed(self.recipe.seed * 10**6 + self.state["step"])
-        loss = F.cross_entropy(*self.reader(batch, self.recipe.noise, generator))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
+            loss = F.cross_entropy(*self.reader(batch, self.recipe.noise, generator))
         loss.backward()
         nn.utils.clip_grad_norm_(self.weights.values(), 1.0, error_if_nonfinite=True)
         self.optimizer.step()
