@@ -88,7 +88,7 @@ def test_a_shipped_audio_tower_is_whisper_with_its_tuned_end(nano_folder, tmp_pa
     monkeypatch.setattr("casa.nano.audio.whisper.encoder_weights", lambda path: whisper)
     tuned = {"proj.weight": torch.randn(32, 32).to(torch.bfloat16)}
     folder = summarised(tmp_path / "run")
-    save_tower(folder, Dummy(tuned), torch.zeros(32))
+    save_tower(folder, Dummy(tuned), torch.zeros(32), torch.zeros(()))
     target = tmp_path / "trained"
     ship_parts({"audio": folder}, target)
     put_into(thinker, target, tmp_path / "whisper.bin")

@@ -56,7 +56,7 @@ def test_what_was_trained_goes_into_a_stock_tower(tmp_path):
     for parameter in upper.parameters():
         parameter.add_(0.05 * torch.randn_like(parameter)).copy_(parameter.bfloat16())
     blank = torch.randn(WIDTH).bfloat16().float()
-    save_tower(tmp_path, upper, blank)
+    save_tower(tmp_path, upper, blank, torch.zeros(()))
     assert torch.equal(load_tower(stock, tmp_path / "tower.safetensors"), blank)
     vectors = upper(lower(mel, LENGTHS), frames_of(LENGTHS))
     found = torch.cat([r[:n] for r, n in zip(vectors, vectors_of(frames_of(LENGTHS)).tolist(), strict=True)])
@@ -64,7 +64,7 @@ def test_what_was_trained_goes_into_a_stock_tower(tmp_path):
 
 
 def test_a_tower_of_another_shape_is_refused(tmp_path):
-    save_tower(tmp_path, UpperEncoder({**SHAPE, "encoder_layers": 5}, 2, WIDTH), torch.zeros(WIDTH))
+    save_tower(tmp_path, UpperEncoder({**SHAPE, "encoder_layers": 5}, 2, WIDTH), torch.zeros(WIDTH), torch.zeros(()))
     with pytest.raises(CheckpointError, match="does not fit"):
         load_tower(stock_encoder(), tmp_path / "tower.safetensors")
 

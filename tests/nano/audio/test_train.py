@@ -93,6 +93,19 @@ def test_a_killed_run_ends_with_the_same_weights(whole, sine_clips, start_file, 
     assert_same(weights(tmp_path), weights(whole))
 
 
+def test_a_further_run_starts_where_the_earlier_one_ended(whole, sine_clips, start_file, tmp_path):
+    more = ("--tower", str(whole / "tower.safetensors"), "--max_steps", "20", "--warmup_steps", "0")
+    further = run(RECIPE, overrides(sine_clips, start_file, tmp_path / "further", *more), SHAPE)
+    losses = json.loads((whole / "summary.json").read_text())["losses"]
+    assert further["losses"][0]["ctc"] < 2 * losses[-1]["ctc"] < losses[0]["ctc"]
+
+
+def test_a_tower_of_another_shape_is_refused(whole, sine_clips, start_file, tmp_path):
+    more = ("--tower", str(whole / "tower.safetensors"), "--layers", "1")
+    with pytest.raises(CasaError, match="does not fit"):
+        run(RECIPE, overrides(sine_clips, start_file, tmp_path, *more), SHAPE)
+
+
 def test_a_finished_run_is_not_trained_again(whole, sine_clips, start_file):
     before = (whole / "summary.json").read_text()
     assert run(RECIPE, overrides(sine_clips, start_file, whole), SHAPE) == json.loads(before)

@@ -15,6 +15,7 @@ class AudioRecipe:
     Attributes:
         clips: folder with `train` and `dev`, which `python -m casa.nano.speech.clips` wrote.
         start: file that `python -m casa.nano.audio.start` wrote.
+        tower: an earlier run's `tower.safetensors` to go on from; "" starts afresh.
         layers: so many last layers of the encoder are trained, beside the final norm and the projection.
         pull_weight: of the pull towards the expected embedding, see `objective.PieceObjective`.
         sampled_pieces: see `objective.PieceObjective`; None takes all pieces at every step, on a CPU at four times the time.
@@ -24,6 +25,7 @@ class AudioRecipe:
 
     clips: str = field(metadata={"help": "folder with the folders train and dev of clips"})
     start: str = "runs/audio_start.safetensors"
+    tower: str = ""
     layers: int = 2
     pull_weight: float = 0.1
     sampled_pieces: int | None = 1000

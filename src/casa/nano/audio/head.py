@@ -22,7 +22,7 @@ from casa.errors import CheckpointError
 
 POSITIONS = 1500
 TOWER_FILE = "tower.safetensors"
-BLANK_NAME = "blank"
+BLANK_NAME, SCALE_NAME = "blank", "log_scale"
 
 
 def frames_of(mel_frames: Tensor) -> Tensor:
@@ -127,9 +127,9 @@ def load_encoder(half: LowerEncoder | UpperEncoder, weights: Mapping[str, Tensor
         raise CheckpointError(f"the encoder's weights lack {', '.join(lacking)}")
 
 
-def save_tower(folder: Path, upper: UpperEncoder, blank: Tensor) -> None:
-    """Writes what was trained, in bfloat16: the upper half under the stock tower's names, and the blank vector."""
-    tensors = {**upper.state_dict(), BLANK_NAME: blank}
+def save_tower(folder: Path, upper: UpperEncoder, blank: Tensor, log_scale: Tensor) -> None:
+    """Writes what was trained, in bfloat16: the upper half under the stock tower's names, the blank vector, the logits' scale."""
+    tensors = {**upper.state_dict(), BLANK_NAME: blank, SCALE_NAME: log_scale}
     tensors = {name: tensor.detach().to("cpu", torch.bfloat16) for name, tensor in tensors.items()}
     save_file(tensors, folder / TOWER_FILE, metadata={"format": "pt"})
 
@@ -142,6 +142,7 @@ def load_tower(encoder: Any, path: Path) -> Tensor:
     """
     tensors = load_file(path)
     blank = tensors.pop(BLANK_NAME).float()
+    tensors.pop(SCALE_NAME)  # of training alone
     _, unexpected = encoder.load_state_dict(tensors, strict=False)
     if unexpected:
         raise CheckpointError(f"{path} does not fit the audio tower: {', '.join(unexpected)}")

@@ -108,12 +108,14 @@ def _trained(
     with torch.no_grad():  # nearly all vectors are blanks, so training starts there
         upper.proj.bias.copy_(start.blank)
     objective = PieceObjective(start.embeddings, start.blank, recipe.pull_weight, recipe.sampled_pieces)
+    if recipe.tower:
+        _take_over(Path(recipe.tower), upper, objective)
     task = AudioTask(upper, objective, recipe.noise)
     trainer = AudioTrainer(task, clips, dev, start.labels, training, deadline)
     if not trainer.run():
         return None
     metrics = trainer.evaluate()
-    save_tower(output, upper, task.objective.blank)
+    save_tower(output, upper, objective.blank, objective.log_scale)
     history = trainer.state.log_history
     return {
         **provenance(training.device, training.seed),
@@ -125,6 +127,27 @@ def _trained(
         "curve": list({row["step"]: row for row in history if "eval_word_error_rate" in row}.values()),
         "losses": [{name: row[name] for name in ("step", "loss", "ctc", "pull")} for row in history if "ctc" in row],
     }
+
+
+def _take_over(tower: Path, upper: Any, objective: Any) -> None:
+    """Goes on from an earlier run's tower.
+
+    Raises:
+        CasaError: the file is missing, or it is of another shape.
+    """
+    from safetensors.torch import load_file
+
+    from casa.nano.audio.head import BLANK_NAME, SCALE_NAME
+
+    if not tower.is_file():
+        raise CasaError(f"{tower} is missing; name the tower.safetensors of a finished run")
+    weights = load_file(tower)
+    own = {name: weights.pop(name) for name in (BLANK_NAME, SCALE_NAME)}
+    try:
+        upper.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CasaError(f"{tower} does not fit the recipe: {error}") from error
+    objective.load_state_dict(own)
 
 
 def main() -> None:
