@@ -6,8 +6,7 @@ import torch
 from casa.errors import DataError
 from casa.nano.audio.batches import LengthBatches, StateClips, collate
 from casa.nano.audio.features import cache_states
-
-from .conftest import LABELS, SHAPE
+from sines import LABELS, SHAPE
 
 LENGTHS = [(37 * i) % 101 for i in range(100)]
 

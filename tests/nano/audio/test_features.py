@@ -12,8 +12,7 @@ from casa.nano.audio import features
 from casa.nano.audio.features import cache_states, frame_counts, mel_features
 from casa.nano.audio.start import read_start
 from casa.nano.speech.clips import read_audio, read_clips, read_index, shards
-
-from .conftest import SHAPE, write_sines
+from sines import SHAPE, write_sines
 
 CPU = torch.device("cpu")
 

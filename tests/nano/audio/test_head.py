@@ -13,8 +13,7 @@ from casa.nano.audio.head import (
     save_tower,
     vectors_of,
 )
-
-from .conftest import SHAPE, WIDTH, stock_encoder
+from sines import SHAPE, WIDTH, stock_encoder
 
 LENGTHS = torch.tensor([401, 402, 403, 404, 57])
 

@@ -5,8 +5,7 @@ import torch
 
 from casa.nano.audio.labels import BLANK
 from casa.nano.audio.read import error_rates, greedy
-
-from .conftest import LABELS
+from sines import LABELS
 
 CLASSES = torch.randn(6, 16, generator=torch.Generator().manual_seed(0))
 

@@ -5,8 +5,7 @@ import torch
 
 from casa.errors import DataError
 from casa.nano.audio.start import Start, read_start, write_start
-
-from .conftest import LABELS
+from sines import LABELS
 
 
 def test_what_is_read_is_what_was_written(tmp_path):

@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 
 from casa.errors import CasaError
 from casa.nano.audio.train import run
-
-from .conftest import SHAPE
+from sines import SHAPE
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "nano_audio.yaml"
 

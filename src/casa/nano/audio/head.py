@@ -134,6 +134,19 @@ def save_tower(folder: Path, upper: UpperEncoder, blank: Tensor, log_scale: Tens
     save_file(tensors, folder / TOWER_FILE, metadata={"format": "pt"})
 
 
+def load_upper(upper: UpperEncoder, weights: Mapping[str, Tensor]) -> None:
+    """Takes the upper half's weights out of a trained tower's.
+
+    Raises:
+        CheckpointError: they do not fit.
+    """
+    own = {name: value for name, value in weights.items() if name not in (BLANK_NAME, SCALE_NAME)}
+    try:
+        upper.load_state_dict(own)
+    except RuntimeError as error:
+        raise CheckpointError(f"the tower does not fit: {error}") from error
+
+
 def load_tower(encoder: Any, path: Path) -> Tensor:
     """Puts what was trained into a stock `Qwen2_5OmniAudioEncoder`; returns the blank vector, (width,), float32.
 

@@ -137,17 +137,13 @@ def _take_over(tower: Path, upper: Any, objective: Any) -> None:
     """
     from safetensors.torch import load_file
 
-    from casa.nano.audio.head import BLANK_NAME, SCALE_NAME
+    from casa.nano.audio.head import BLANK_NAME, SCALE_NAME, load_upper
 
     if not tower.is_file():
         raise CasaError(f"{tower} is missing; name the tower.safetensors of a finished run")
     weights = load_file(tower)
-    own = {name: weights.pop(name) for name in (BLANK_NAME, SCALE_NAME)}
-    try:
-        upper.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CasaError(f"{tower} does not fit the recipe: {error}") from error
-    objective.load_state_dict(own)
+    load_upper(upper, weights)
+    objective.load_state_dict({name: weights[name] for name in (BLANK_NAME, SCALE_NAME)})
 
 
 def main() -> None:
