@@ -187,6 +187,20 @@ def learning_curve_figure(result: Result) -> Figure:
     return figure
 
 
+def hearing_figure(result: Result) -> Figure:
+    """Dev error rates of the audio tower over its training."""
+    figure, (axis,) = _figure()
+    steps = [point["step"] for point in result["curve"]]
+    for name, label, colour in (
+        ("word_error_rate", "words of sentences", COLOURS["malicious"]),
+        ("letter_error_rate", "letters of spelled words", COLOURS["benign"]),
+    ):
+        axis.plot(steps, [point[f"eval_{name}"] for point in result["curve"]], color=colour, marker=".", label=label)
+    axis.set(xlabel="step", ylabel="error rate (dev)", ylim=(0, None))
+    axis.legend(frameon=False)
+    return figure
+
+
 FIGURES: dict[str, tuple[str, Callable[[Result], Any]]] = {
     "roc": ("nano_text.json", roc_figure),
     "v_s": ("nano_text.json", histogram_figure),
@@ -197,6 +211,7 @@ FIGURES: dict[str, tuple[str, Callable[[Result], Any]]] = {
     "prefill": ("nano_attacks.json", prefill_figure),
     "noise": ("nano_noise.json", noise_figure),
     "training": ("nano_v_s.json", training_figure),
+    "hearing": ("nano_audio.json", hearing_figure),
     "learning_curve": ("sweeps/examples.json", learning_curve_figure),
 }
 

@@ -16,6 +16,7 @@ from casa.evaluation.attack_tables import (
     length_table,
 )
 from casa.evaluation.paper_tables import ablation_table, paired_table, paper_table, seeds_table
+from casa.evaluation.perception_tables import hearing_table, perception_table
 from casa.evaluation.table_parts import Result, header, percent, source_line
 from casa.evaluation.text_tables import (
     adapters_table,
@@ -99,6 +100,8 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_training": ("nano_training.json", training_table),
     "nano_adapters": ("nano_adapters.json", adapters_table),
     "nano_adaptive": ("nano_adaptive.json", adaptive_table),
+    "nano_hearing": ("nano_hearing.json", hearing_table),
+    "nano_perception": ("nano_perception.json", perception_table),
     "nano_carryover": ("nano_carryover.json", carryover_table),
     "nano_eval": ("nano_eval.json", benchmarks_table),
     "nano_paper_table": ("nano_paper_table.json", paper_table),
@@ -139,7 +142,7 @@ def main() -> None:
         nargs="*",
         default=[
             Path("README.md"),
-            *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models")),
+            *(Path("docs") / f"{name}.md" for name in ("results", "sweeps", "models", "nano")),
         ],
     )
     parser.add_argument("--results", type=Path, default=Path("results"))
