@@ -57,7 +57,7 @@ def forms(templates: Sequence[Template], seed: int, say: Say | None) -> dict[str
 
 def chosen_forms(names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
     """Some forms by name; synthesizers are loaded only if one of them is spoken."""
-    from casa.evaluation.voices import voices  # loads numpy and the synthesizers
+    from casa.nano.speech.say import voices  # loads numpy and the synthesizers
 
     say = voices(split, seed) if set(names) & set(SPOKEN_FORMS) else None
     made = forms(jailbreak_templates(split), seed, say)

@@ -12,9 +12,9 @@ from casa.data.reading import jailbreak_templates
 from casa.evaluation.attacked import measure_attack
 from casa.evaluation.forms import FORMS, SPOKEN_FORMS, forms
 from casa.evaluation.measurement import measuring_parser, write_result
-from casa.evaluation.voices import voices
 from casa.method.config import SAFETY_PROMPT
 from casa.model.casa_model import CasaModel
+from casa.nano.speech.say import voices
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from casa.data.held_out import held_out_queries
 from casa.evaluation import perception
 from casa.evaluation.answers import Conversation
 from casa.evaluation.measurement import measuring_parser, write_result
-from casa.evaluation.voices import voices
+from casa.nano.speech.say import voices
 
 
 def read_and_seen(base: Undefended, texts: list[str], options: argparse.Namespace) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +14,14 @@ from casa.attacks.speech import Say, heard, letters, telling_word
 from casa.attacks.typography import beside
 from casa.baselines.pretrained import Undefended
 from casa.data.reading import Split
-from casa.errors import CasaError
 from casa.evaluation.answers import Conversation, undefended_answers
 from casa.evaluation.metrics import Rate, agreement, resampled
-from casa.nano.pictures.fonts import Family, families_of
+from casa.nano.pictures.fonts import families_of
 from casa.nano.pictures.lists import sample_list
+from casa.nano.pictures.pages import sample_page
 from casa.nano.pictures.questions import questions
 from casa.nano.pictures.scenes import draw_scene, sample_scene
-from casa.nano.pictures.styles import CELL, Style, least_pitch, sample_style
-from casa.nano.pictures.text import RenderedText, render_text
+from casa.nano.pictures.styles import CELL
 from casa.nano.vision.read import edit_distance
 
 READ_PROMPT, WRITE_PROMPT, SPELL_PROMPT = (
@@ -30,8 +29,6 @@ READ_PROMPT, WRITE_PROMPT, SPELL_PROMPT = (
     "Write down what you hear.",
     "Which letters are spelled?",
 )
-_LEAST_SIZE = 20  # px; smaller letters are not asked for
-_COLUMNS, _MOST_ROWS = 16, 16
 _RESAMPLES = 1000
 
 
@@ -58,7 +55,7 @@ def rendered(texts: Sequence[str], split: Split, seed: int) -> list[Item]:
         CasaError: this machine has no font of the split.
     """
     fonts = families_of(split)
-    drawn = [(text, _drawn(text, random.Random(f"{seed} {text}"), fonts)) for text in texts]
+    drawn = [(text, sample_page(text, random.Random(f"{seed} {text}"), fonts)) for text in texts]
     return [Item(beside(READ_PROMPT, one.image), text) for text, one in drawn if one is not None]
 
 
@@ -167,18 +164,3 @@ def words(text: str) -> list[str]:
 def only_letters(text: str) -> str:
     """Its letters, in lower case."""
     return "".join(re.findall(r"[a-z]", text.lower()))
-
-
-def _drawn(text: str, rng: random.Random, fonts: Sequence[Family]) -> RenderedText | None:
-    style = _large(sample_style(rng, fonts, 1.0))
-    for rows in range(2, _MOST_ROWS + 1):
-        try:
-            return render_text(text, style, _COLUMNS * CELL, rows * CELL)
-        except CasaError:  # does not fit, or a character that no font has
-            continue
-    return None
-
-
-def _large(style: Style) -> Style:
-    size = max(style.size, _LEAST_SIZE)
-    return replace(style, size=size, pitch=max(style.pitch, least_pitch(size, style.rotation)))

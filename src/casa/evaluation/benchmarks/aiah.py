@@ -36,7 +36,7 @@ def mini(queries: Queries) -> Iterator[Item]:
     Raises:
         MissingDependencyError: a speech synthesizer is missing.
     """
-    from casa.evaluation.voices import voices  # loads numpy
+    from casa.nano.speech.say import voices  # loads numpy
 
     say = voices("test", SEED)
     attacks: dict[str, Attack] = {

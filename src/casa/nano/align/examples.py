@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from casa.nano.align.layouts import in_cells, in_frames, pieces_of
+from casa.nano.align.media import MEDIA, Towers
 
 Form = Literal["text", "picture", "sound"]
 FORMS: tuple[Form, ...] = ("text", "picture", "sound")
@@ -33,7 +34,6 @@ REPEAT = {
     "picture": ("What does the image say?", "Read the text in the image.", "Repeat the words in the image."),
     "sound": ("What is said in the recording?", "Write down what you hear.", "Repeat what is said."),
 }
-_PARTS = {"picture": "image", "sound": "audio"}
 _PATCHES_A_CELL = 2  # each way: the vision tower merges 2 x 2 patches into a token
 _MEL_A_FRAME = 4  # spectrogram frames in a token of the audio tower
 
@@ -44,15 +44,17 @@ class Laid:
 
     Attributes:
         ids: of prompt and answer, with the medium's placeholder for each cell or frame, shape (length,).
-        layout: pieces at the placeholders, shape (placeholders,); empty for text.
+        layout: pieces at the placeholders, shape (placeholders,); empty for text and for real media.
         positions: M-RoPE positions, shape (3, length).
         answer: number of ids at the end that are the answer.
+        vectors: what a tower made of a real medium, shape (placeholders, width).
     """
 
     ids: Tensor
     layout: Tensor
     positions: Tensor
     answer: int
+    vectors: Tensor | None = None
 
 
 class Layouter:
@@ -62,17 +64,21 @@ class Layouter:
         processor: casa-nano's.
         thinker: the model, for its positions.
         answer_tokens: longest answer.
+        towers: for real media.
     """
 
-    def __init__(self, processor: Any, thinker: Any, answer_tokens: int) -> None:
+    def __init__(self, processor: Any, thinker: Any, answer_tokens: int, towers: Towers | None = None) -> None:
         self._processor, self._thinker, self._most = processor, thinker, answer_tokens
+        self._towers = towers
         self._placeholder = {
             "picture": processor.tokenizer.convert_tokens_to_ids(processor.image_token),
             "sound": processor.tokenizer.convert_tokens_to_ids(processor.audio_token),
         }
         self._end: list[int] = processor.tokenizer("<|im_end|>", add_special_tokens=False).input_ids
 
-    def laid(self, text: str, answer: Sequence[int], form: Form, repeat: bool, rng: random.Random) -> Laid | None:
+    def laid(
+        self, text: str, answer: Sequence[int], form: Form, repeat: bool, rng: random.Random, real: bool = False
+    ) -> Laid | None:
         """An instruction in one form, with its answer, or to be repeated; None if it does not fit.
 
         Args:
@@ -81,18 +87,22 @@ class Layouter:
             form: how it is given.
             repeat: whether to ask for its words instead.
             rng: of the layout and the prompt beside it.
+            real: as a real medium, as far as the model has a trained tower for it.
         """
         target = list(answer[: self._most])
         if form == "text":
             return self._joined([{"type": "text", "text": text}], [], target)
         if repeat:
             target = self._processor.tokenizer(text, add_special_tokens=False).input_ids[: self._most - 1] + self._end
+        prompt = rng.choice((REPEAT if repeat else FOLLOW)[form])
+        if real and self._towers is not None and form in self._towers.media:
+            placed = self._towers.placed(text, prompt, form, rng)
+            return None if placed is None else self._finished(placed.ids, target, placed.extra, vectors=placed.vectors)
         place = in_cells if form == "picture" else in_frames
         layout = place(pieces_of(self._processor.tokenizer, text), rng)
         if layout is None:
             return None
-        prompt = rng.choice((REPEAT if repeat else FOLLOW)[form])
-        parts = [{"type": _PARTS[form]}, *([{"type": "text", "text": prompt}] if prompt else [])]
+        parts = [{"type": MEDIA[form]}, *([{"type": "text", "text": prompt}] if prompt else [])]
         return self._joined(parts, [(form, layout)], target)
 
     def _joined(self, parts: list[dict[str, Any]], media: list[tuple[Form, Tensor]], answer: list[int]) -> Laid:
@@ -101,7 +111,7 @@ class Layouter:
         rendered = self._processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         ids: list[int] = tokenizer(rendered, add_special_tokens=False).input_ids
         extra: dict[str, Tensor] = {}
-        layout = torch.empty(0, dtype=torch.long)
+        layout = None
         for form, placed in media:
             at = ids.index(self._placeholder[form])
             ids[at : at + 1] = [self._placeholder[form]] * placed.numel()
@@ -110,6 +120,17 @@ class Layouter:
                 extra["image_grid_thw"] = torch.tensor([[1, *(_PATCHES_A_CELL * side for side in placed.shape)]])
             else:
                 extra["audio_seqlens"] = torch.tensor([_MEL_A_FRAME * len(placed)])
+        return self._finished(ids, answer, extra, layout)
+
+    def _finished(
+        self,
+        ids: list[int],
+        answer: list[int],
+        extra: dict[str, Tensor],
+        layout: Tensor | None = None,
+        vectors: Tensor | None = None,
+    ) -> Laid:
         whole = torch.tensor([ids + answer])
         positions, _ = self._thinker.get_rope_index(whole, attention_mask=torch.ones_like(whole), **extra)
-        return Laid(whole[0], layout, positions[:, 0], len(answer))
+        layout = torch.empty(0, dtype=torch.long) if layout is None else layout
+        return Laid(whole[0], layout, positions[:, 0], len(answer), vectors)

@@ -36,19 +36,21 @@ class Instructions:
             form: Form = "text" if rng.random() < recipe.text_share else "picture"
             if form == "picture" and rng.random() < recipe.sound_share:
                 form = "sound"
-            laid = self._layouter.laid(text, answer, form, rng.random() < recipe.repeat_share, rng)
+            repeat, real = rng.random() < recipe.repeat_share, rng.random() < recipe.real_share
+            laid = self._layouter.laid(text, answer, form, repeat, rng, real)
             if laid is not None:
                 batch.append((laid, form))
         return batch
 
     def held_out(self, form: Form, size: int) -> list[tuple[Laid, Form]]:
-        """Instructions to follow in one form, always the same.
+        """Instructions to follow in one form, always the same; as real media if training sees some.
 
         Raises:
             CasaError: none fits into that form.
         """
         rng = random.Random(f"held out {form}")
-        laid = (self._layouter.laid(text, answer, form, False, rng) for text, answer in self._texts)
+        real = self._recipe.real_share > 0
+        laid = (self._layouter.laid(text, answer, form, False, rng, real) for text, answer in self._texts)
         fitting = [(one, form) for one in laid if one is not None][:size]
         if not fitting:
             raise CasaError(f"none of {len(self._texts)} held-out instructions fits into a {form}")

@@ -72,7 +72,9 @@ class Reader(nn.Module):
         found = self.table[laid.ids]
         if form == "text":
             return found
-        placed = embedded(laid.layout, self.table, self.blanks[form], noise, generator)
+        placed = laid.vectors
+        if placed is None:
+            placed = embedded(laid.layout, self.table, self.blanks[form], noise, generator)
         token = self.thinker.config.image_token_id if form == "picture" else self.thinker.config.audio_token_id
         at = (laid.ids == token).nonzero()[:, 0]
         return found.index_copy(0, at, placed.to(found.dtype))

@@ -21,6 +21,8 @@ class AlignRecipe:
         text_share: instructions given as text, so that reading text stays what it was.
         sound_share: of the others, how many are sound.
         repeat_share: of the others, how many are to be repeated instead of followed.
+        real_share: of the pictures and sounds, how many are real ones seen by the base model's trained towers; the others are
+            perfect layouts.
         noise: of the embeddings, as a share of their own standard deviation.
         lora_r: rank of the adapter, on the attention's projections.
         learning_rate: of the adapter.
@@ -43,6 +45,7 @@ class AlignRecipe:
     text_share: float = 0.2
     sound_share: float = 0.5
     repeat_share: float = 0.4
+    real_share: float = 0.0
     noise: float = 0.1
     lora_r: int = 32
     learning_rate: float = 3e-4

@@ -26,6 +26,7 @@ from casa.model.families import load_base, load_processor, tokenizer_of
 from casa.model.messages import ChatFormat
 from casa.nano.align.examples import FORMS, Form, Laid, Layouter
 from casa.nano.align.instructions import Instructions
+from casa.nano.align.media import Towers
 from casa.nano.align.reader import Reader, measure
 from casa.nano.align.recipe import AlignRecipe
 from casa.nano.audio.head import BLANK_NAME, TOWER_FILE
@@ -87,7 +88,7 @@ def _instructions(recipe: AlignRecipe, processor: Any, thinker: Any, output: Pat
     """Train and dev."""
     config = CasaConfig()
     chat = ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
-    layouter = Layouter(processor, thinker, recipe.answer_tokens)
+    layouter = Layouter(processor, thinker, recipe.answer_tokens, Towers(thinker, chat) if recipe.real_share else None)
     benign = [example for example in read_examples([SEED_DATA]) if not example.malicious]
     parts = []
     for split in ("train", "dev"):

@@ -1,12 +1,12 @@
-"""Who says what spoken attacks say: synthesized voices of one split."""
+"""Texts said in synthesized voices of one split."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from casa.attacks.speech import Say
 from casa.data.reading import Split
 from casa.nano.speech.effects import SAMPLE_RATE, resampled
 from casa.nano.speech.speakable import speakable
@@ -14,8 +14,8 @@ from casa.nano.speech.synthesizers import SYNTHESIZERS, Synthesizer
 from casa.nano.speech.voices import sample_voice
 
 
-def voices(split: Split, seed: int) -> Say:
-    """Says texts in voices of one split, a voice drawn for each text."""
+def voices(split: Split, seed: int) -> Callable[[str], tuple[Any, int]]:
+    """Says texts in voices of one split, a voice drawn for each text: mono samples within [-1, 1], and their rate in Hz."""
     made: dict[str, Synthesizer] = {}
 
     def say(text: str) -> tuple[Any, int]:
