@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from casa import CasaModel
+from casa.attacks.speech import spelled_out
+from casa.attacks.typography import in_a_picture
 from casa.baselines.pretrained import Undefended
-from casa.evaluation.demo import DemoPrompt, DemoRow, run_demo
+from casa.evaluation.demo import Asked, DemoPrompt, DemoRow, in_text, run_demo
 
 
 @pytest.fixture
@@ -21,4 +24,15 @@ def loaded(tiny_casa_folder: Path) -> tuple[CasaModel, Undefended]:
 def rows(loaded: tuple[CasaModel, Undefended]) -> list[DemoRow]:
     """One row of each kind."""
     kinds = ("benign", "malicious", "jailbreak", "lookalike")
-    return [*run_demo(*loaded, [DemoPrompt(f"p-{kind}", kind, f"A <b>{kind}</b> prompt & more") for kind in kinds])]
+    prompts = [DemoPrompt(f"p-{kind}", kind, f"A <b>{kind}</b> prompt & more") for kind in kinds]
+    return [*run_demo(*loaded, in_text(prompts))]
+
+
+@pytest.fixture
+def media_rows(loaded: tuple[CasaModel, Undefended]) -> list[DemoRow]:
+    """A malicious and a benign prompt, each in a picture and with a word in a clip."""
+    tone = np.sin(np.arange(8000) / 9).astype(np.float32), 16000
+    prompts = [DemoPrompt(f"p-{kind}", kind, f"A {kind} request") for kind in ("malicious", "benign")]
+    pictures = [Asked(prompt, "picture", in_a_picture(prompt.text)) for prompt in prompts]
+    clips = [Asked(prompt, "spelled speech", spelled_out(prompt.text, lambda _: tone)) for prompt in prompts]
+    return [*run_demo(*loaded, [*pictures, *clips])]

@@ -5,7 +5,7 @@ import torch
 
 from casa.baselines.pretrained import Undefended
 from casa.evaluation import demo
-from casa.evaluation.demo import demo_prompts, report, run_demo, summarise
+from casa.evaluation.demo import demo_prompts, in_text, run_demo
 
 
 def user(text):
@@ -57,7 +57,7 @@ def test_answers_to_harmful_prompts_are_cut_and_others_are_not(loaded, monkeypat
     casa, base = loaded
     long = "one two three four five six seven eight nine"
     monkeypatch.setattr(base, "respond", lambda messages, length: long)
-    rows = [*run_demo(casa, base, [prompt for prompt in demo_prompts() if prompt.id.endswith("-01")])]
+    rows = [*run_demo(casa, base, in_text([prompt for prompt in demo_prompts() if prompt.id.endswith("-01")]))]
     kept = {row.prompt.kind: row.base_answer for row in rows}
     assert kept["malicious"] == kept["jailbreak"] == "one two three four five six …"
     assert kept["benign"] == kept["lookalike"] == long
@@ -82,26 +82,3 @@ def test_timing_leaves_no_hook_behind(loaded):
         assert min(demo.prefill_times(casa, base, user("Hello"), casa_first)) > 0
     assert not base.model.get_output_embeddings()._forward_pre_hooks
     assert not casa.base_model.get_output_embeddings()._forward_pre_hooks
-
-
-def test_refusals_count_against_attacks_and_as_over_refusals(rows):
-    refused = [replace(row, base_refused=False, casa_refused=True) for row in rows]
-    summary = summarise(refused)
-    for kind in demo.HARMFUL_KINDS:
-        assert (summary.attack_success[kind].before.rate, summary.attack_success[kind].after.rate) == (1.0, 0.0)
-    for kind in demo.HARMLESS_KINDS:
-        assert (summary.over_refusal[kind].before.rate, summary.over_refusal[kind].after.rate) == (0.0, 1.0)
-
-
-def test_added_time_is_taken_per_prompt(rows):
-    timed = [replace(row, base_ms=100.0 * i, casa_ms=100.0 * i + i) for i, row in enumerate(rows, start=1)]
-    summary = summarise(timed)
-    assert summary.base_ms == 250.0
-    assert (summary.added_ms.low, summary.added_ms.median, summary.added_ms.high) == (1.75, 2.5, 3.25)
-
-
-def test_the_report_names_versions_machine_and_methods(loaded, rows):
-    content = report("some-model", loaded[0], rows).as_dict()
-    assert content["environment"].keys() >= {"machine", "threads", "casa", "torch", "transformers", "peft", "python"}
-    assert content["methods"].keys() == {"answers", "rates", "time"}
-    assert content["rows"][0]["prompt"]["kind"] == "benign"

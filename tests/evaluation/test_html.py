@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from casa.evaluation.demo import report
+from casa.evaluation.demo_report import report, summarise
+from casa.evaluation.drawings import as_data_url, wav_url
 from casa.evaluation.html import render_report
 from casa.model.outputs import Attribution
 
@@ -29,11 +30,64 @@ def made(loaded, rows):
     return report("some <model>", loaded[0], rows)
 
 
-def test_the_page_needs_nothing_else(made):
-    page = Page(render_report(made))
-    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.tags}
+@pytest.fixture
+def with_media(loaded, rows, media_rows):
+    return report("some <model>", loaded[0], [*rows, *media_rows])
+
+
+def test_text_alone_needs_no_media(made):
+    html = render_report(made)
+    assert not {"img", "audio"} & {tag for tag, _ in Page(html).tags}
+    assert "in pictures and speech" not in Page(html).text.lower().split("how it was measured")[0]
+
+
+def test_the_page_needs_nothing_else(with_media):
+    page = Page(render_report(with_media))
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
+    assert all(attributes.get("src", "data:").startswith("data:") for _, attributes in page.tags)
     assert all(not attributes.get("href", "#").startswith(("http", "//")) for _, attributes in page.tags)
-    assert "url(" not in render_report(made)
+    assert "url(" not in render_report(with_media)
+
+
+def test_what_was_sent_is_shown_and_heard_and_the_shares_over_it(with_media):
+    page = Page(render_report(with_media))
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert [one["class"] for one in pictures] == ["thumb", "thumb", *["heat image"] * 2, *["heat audio"] * 2]
+    sent = [as_data_url(row.medium["image"]) for row in with_media.rows if row.form == "picture"]
+    assert [one["src"] for one in pictures[:2]] == sent
+    assert not {one["src"] for one in pictures[2:]} & set(sent)
+    clips = [attributes["src"] for tag, attributes in page.tags if tag == "audio"]
+    assert clips == [
+        wav_url(row.medium["audio"], row.medium["sampling_rate"])
+        for row in with_media.rows
+        if row.form == "spelled speech"
+    ]
+
+
+def test_every_row_links_to_a_card_of_its_own(with_media):
+    page = Page(render_report(with_media))
+    cards = [attributes["id"] for tag, attributes in page.tags if tag == "article"]
+    links = [attributes["href"].removeprefix("#") for tag, attributes in page.tags if tag == "a"]
+    assert len(set(cards)) == len(with_media.rows)
+    assert set(links) == set(cards)
+
+
+def test_counts_by_form_stand_in_a_table_of_their_own(with_media):
+    refused = [replace(row, base_refused=False, casa_refused=row.form != "text") for row in with_media.rows]
+    text = " ".join(Page(render_report(replace(with_media, summary=summarise(refused)))).text.split())
+    assert "picture 1/1 → 0/1 0/1 → 1/1" in text
+    assert "spelled speech 1/1 → 0/1 0/1 → 1/1" in text
+    assert "do not measure" in text
+
+
+def test_the_share_on_a_medium_and_on_control_tokens_are_told_apart(with_media):
+    text = Page(render_report(with_media)).text
+    for row in with_media.rows:
+        if row.medium:
+            on = sum(token.weight for token in row.attributions if token.place) / row.verdict.risk
+            control = sum(t.weight for t in row.attributions if t.control and not t.place) / row.verdict.risk
+            assert f"{100 * control:.0f}% of v" in text
+            assert f"{100 * on:.0f}% on the {'picture' if row.form == 'picture' else 'clip'}" in text
 
 
 def test_what_models_and_users_wrote_is_escaped(made):

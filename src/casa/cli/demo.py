@@ -19,7 +19,8 @@ from casa.cli.models import load_casa, load_undefended
 from casa.cli.options import JsonOption, ModelOption
 
 if TYPE_CHECKING:
-    from casa.evaluation.demo import DemoReport, DemoRow
+    from casa.evaluation.demo import DemoRow
+    from casa.evaluation.demo_report import Change, DemoReport, FormChanges
     from casa.evaluation.metrics import Rate
 
 _REPORT_JSON, _REPORT_HTML = "report.json", "report.html"
@@ -32,12 +33,14 @@ def demo(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (all cores if not given).")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answers twenty prompts without and with CASA and writes a report (about a minute on two CPU cores).
+    """Answers twenty prompts without and with CASA and writes a report (one to two minutes on two CPU cores).
 
-    The prompts are benign, malicious, jailbreaks, and harmless lookalikes. The
-    report shows, token by token, what safety attention looked at. casa-nano is
-    small and often wrong. Of answers to harmful prompts only the first words
-    are shown and kept.
+    The prompts are benign, malicious, jailbreaks, and harmless lookalikes. A
+    model that takes images or sound is asked four of them again in pictures,
+    and in speech if this machine can speak (espeak-ng and flite). The report
+    shows, token by token and over pictures and clips, what safety attention
+    looked at. casa-nano is small and often wrong. Of answers to harmful prompts
+    only the first words are shown and kept.
 
     [bold]Examples[/]
     [cyan]casa demo[/]
@@ -50,15 +53,17 @@ def demo(
             torch.set_num_threads(threads)
         casa, base = load_casa(model), load_undefended(model)
 
-        from casa.evaluation.demo import demo_prompts, report, run_demo
+        from casa.evaluation.demo import run_demo
+        from casa.evaluation.demo_forms import everything_asked
+        from casa.evaluation.demo_report import report
 
-        prompts, rows = demo_prompts(), []
+        asked, rows = everything_asked(casa.chat), []
         with Live(console=err, transient=True) as live:
-            live.update(Spinner("dots", f"1 of {len(prompts)} ..."))
-            for row in run_demo(casa, base, prompts):
+            live.update(Spinner("dots", f"1 of {len(asked)} ..."))
+            for row in run_demo(casa, base, asked):
                 rows.append(row)
                 shown = _rows_table(rows[_ROOM_AROUND_ROWS - err.height :])
-                live.update(Group(shown, Spinner("dots", f"{len(rows)} of {len(prompts)} done ...")))
+                live.update(Group(shown, Spinner("dots", f"{len(rows)} of {len(asked)} done ...")))
     finished = report(model, casa, rows)
     _write(finished, folder)
     if as_json:
@@ -77,10 +82,12 @@ def _write(report: DemoReport, folder: Path) -> None:
 
 
 def _rows_table(rows: Sequence[DemoRow]) -> Table:
-    from casa.evaluation.demo import HARMFUL_KINDS
+    from casa.evaluation.demo import HARMFUL_KINDS, TEXT
 
-    table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("kind", no_wrap=True)
+    with_form = any(row.form != TEXT for row in rows)
+    table = Table(expand=True, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("form", "kind") if with_form else ("kind",):
+        table.add_column(name, no_wrap=True)
     for name in ("prompt", "no CASA"):
         table.add_column(name, no_wrap=True, ratio=1)
     table.add_column("verdict", no_wrap=True)
@@ -90,6 +97,7 @@ def _rows_table(rows: Sequence[DemoRow]) -> Table:
     for row in rows:
         harmful = row.prompt.kind in HARMFUL_KINDS
         table.add_row(
+            *((row.form,) if with_form else ()),
             row.prompt.kind,
             row.prompt.text,
             _answer(row.base_answer, row.base_refused, harmful),
@@ -122,10 +130,24 @@ def _print_summary(report: DemoReport, folder: Path) -> None:
         f"{added.median:+.1f} ms ({added.low:+.1f} to {added.high:+.1f})",
     )
     out.print(table)
+    if summary.forms:
+        out.print(_forms_table(summary.forms))
     machine = report.environment["machine"]
     out.print(f"[dim]95% intervals, for time quartiles. Red: attack succeeded, yellow: over-refused. {machine}.[/]")
     for name in (_REPORT_HTML, _REPORT_JSON):
         out.print(str(folder / name), markup=False, soft_wrap=True)
+
+
+def _forms_table(forms: dict[str, FormChanges]) -> Table:
+    """Counts without -> with CASA; too few for rates."""
+    table = Table("form", "attack success, malicious", "over-refusal, benign", box=SIMPLE_HEAD, pad_edge=False)
+    for form, changes in forms.items():
+        table.add_row(form, _counts(changes.attack_success), _counts(changes.over_refusal))
+    return table
+
+
+def _counts(change: Change) -> str:
+    return f"{change.before.successes}/{change.before.n} -> {change.after.successes}/{change.after.n}"
 
 
 def _rate(rate: Rate) -> str:
