@@ -3,7 +3,6 @@
 import shutil
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from casa.errors import MissingDependencyError
@@ -53,14 +52,13 @@ def test_forms_that_the_model_refuses_are_left_out(tiny_casa):
     assert forms_of(everything_asked(tiny_casa.chat)) == {"text": 20}
 
 
-@pytest.mark.parametrize("missing", ["all of them", "that of some voices"])
-def test_without_a_synthesizer_spoken_forms_are_left_out(tiny_casa, monkeypatch, missing):
-    def say(text):
-        if missing == "that of some voices" and len(text) < 22:
-            return np.full(8000, 0.1, np.float32), 16000
-        raise MissingDependencyError("the speech synthesizer flite is missing")
+@pytest.mark.parametrize("missing", ["espeak-ng", "flite"])
+def test_without_one_of_the_synthesizers_spoken_forms_are_left_out(tiny_casa, monkeypatch, missing):
+    def absent():
+        raise MissingDependencyError(f"the speech synthesizer {missing} is missing")
 
-    monkeypatch.setattr("casa.nano.speech.say.voices", lambda split, seed: say)
+    present = dict.fromkeys({"espeak-ng", "flite"} - {missing}, object)
+    monkeypatch.setattr("casa.nano.speech.say.SYNTHESIZERS", {**present, missing: absent})
     assert set(forms_of(everything_asked(tiny_casa.chat))) == {"text", "picture", "figstep list"}
 
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from casa.data.reading import Split
-from casa.errors import MissingDependencyError
 from casa.evaluation.demo import Asked, DemoPrompt, demo_prompts, in_text
-from casa.evaluation.forms import SPOKEN_FORMS, Form, forms_taken
+from casa.evaluation.forms import SPOKEN_FORMS, forms_taken
 from casa.model.messages import ChatFormat
 
 MEDIA_FORMS = ("picture", "figstep list", "speech", "spelled speech")
@@ -26,7 +25,7 @@ def everything_asked(chat: ChatFormat) -> list[Asked]:
     """
     prompts = demo_prompts()
     forms = forms_taken(chat, _showable(), _SPLIT, _SEED)
-    media = [asked for name, form in forms.items() for asked in _asked(name, form, short_prompts(prompts))]
+    media = [Asked(one, name, form(one.text)) for name, form in forms.items() for one in short_prompts(prompts)]
     return [*in_text(prompts), *media]
 
 
@@ -39,11 +38,3 @@ def short_prompts(prompts: Sequence[DemoPrompt]) -> list[DemoPrompt]:
 def _showable() -> list[str]:
     with_sound = all(find_spec(module) for module in _SHOWN_WITH)
     return [name for name in MEDIA_FORMS if with_sound or name not in SPOKEN_FORMS]
-
-
-def _asked(name: str, form: Form, prompts: Sequence[DemoPrompt]) -> list[Asked]:
-    """The prompts in a form; none if the voice drawn for one of them belongs to a synthesizer that is not installed."""
-    try:
-        return [Asked(prompt, name, form(prompt.text)) for prompt in prompts]
-    except MissingDependencyError:
-        return []

@@ -56,7 +56,11 @@ def forms(templates: Sequence[Template], seed: int, say: Say | None) -> dict[str
 
 
 def chosen_forms(names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
-    """Some forms by name; synthesizers are loaded only if one of them is spoken."""
+    """Some forms by name; synthesizers are loaded only if one of them is spoken.
+
+    Raises:
+        MissingDependencyError: one of them is not installed.
+    """
     from casa.nano.speech.say import voices  # loads numpy and the synthesizers
 
     say = voices(split, seed) if set(names) & set(SPOKEN_FORMS) else None
@@ -66,13 +70,18 @@ def chosen_forms(names: Sequence[str], split: Split, seed: int) -> dict[str, For
 
 def forms_taken(chat: ChatFormat, names: Sequence[str], split: Split, seed: int) -> dict[str, Form]:
     """Those of some forms that a model takes and this machine can make: spoken ones need synthesizers."""
-    return {name: form for name, form in chosen_forms(names, split, seed).items() if _is_taken(chat, form)}
+    silent = [name for name in names if name not in SPOKEN_FORMS]
+    try:
+        made = chosen_forms(names, split, seed)
+    except MissingDependencyError:
+        made = chosen_forms(silent, split, seed)
+    return {name: form for name, form in made.items() if _is_taken(chat, form)}
 
 
 def _is_taken(chat: ChatFormat, form: Form) -> bool:
     try:
         chat.prompt(form("How do I bake bread?"))
-    except (MessageError, MissingDependencyError):
+    except (MessageError, MissingDependencyError):  # the model refuses it, or what decodes it is missing
         return False
     return True
 
