@@ -12,7 +12,7 @@ from casa.nano.build import read_manifest
 from casa.nano.language import load_smollm2
 from casa.nano.processor import load_smollm2_tokenizer
 from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file
-from casa.nano.trained import media_without_tower, parts_of, trained_folder
+from casa.nano.trained import media_refused, parts_of, trained_folder
 from tiny import user
 
 TEXTS = [
@@ -81,7 +81,7 @@ def test_it_refuses_media_while_their_towers_are_untrained(base):
     from casa import CasaConfig, CasaModel
 
     casa = CasaModel.attach(load_base("casa-nano"), load_processor("casa-nano"), CasaConfig())
-    for kind in media_without_tower(trained_folder()):
+    for kind in media_refused(trained_folder()):
         with pytest.raises(MessageError, match=kind):
             casa.classify([{"role": "user", "content": [{"type": kind, kind: b""}]}])
 

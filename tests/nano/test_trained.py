@@ -14,7 +14,7 @@ from casa.nano.ship_trained import ship_parts
 from casa.nano.trained import (
     check_files,
     fingerprint,
-    media_without_tower,
+    media_refused,
     parts_of,
     put_into,
     trained_folder,
@@ -61,20 +61,27 @@ def test_without_parts_all_media_are_refused_and_nothing_changes(nano_folder, tm
     put_into(thinker, tmp_path, None)
     assert all(torch.equal(before[name], value) for name, value in thinker.state_dict().items())
     assert (parts_of(tmp_path), fingerprint(tmp_path), vision_shape(tmp_path)) == ({}, "", {})
-    assert media_without_tower(tmp_path) == ALL_MEDIA
+    assert media_refused(tmp_path) == ALL_MEDIA
 
 
 def test_a_shipped_vision_tower_is_the_trained_one_and_brings_its_shape(nano_folder, vision_run, tmp_path):
     target = tmp_path / "trained"
     size = ship_parts({"vision": vision_run}, target)
     assert size == sum(path.stat().st_size for path in (target / "vision").iterdir()) - header_bytes(target / "vision")
-    assert media_without_tower(target) == ["audio"]
+    assert media_refused(target) == ALL_MEDIA  # the language model cannot read it yet
     assert vision_shape(target)["hidden_size"] == 64
     thinker = make_tiny_base(nano_folder)
     thinker.visual = build_tower(tower_config(2, 64, 64, 32), seed=0)
     put_into(thinker, target, None)
     trained = load_file(vision_run / "tower.safetensors")
     assert all(torch.equal(thinker.visual.state_dict()[name], value.float()) for name, value in trained.items())
+
+
+def test_a_medium_is_taken_once_there_is_a_tower_and_the_language_model_can_read_it(vision_run, reading_run, tmp_path):
+    ship_parts({"reading": reading_run}, tmp_path)
+    assert media_refused(tmp_path) == ALL_MEDIA
+    ship_parts({"vision": vision_run}, tmp_path)
+    assert media_refused(tmp_path) == ["audio"]
 
 
 def header_bytes(folder):
@@ -163,4 +170,4 @@ def test_the_shipped_parts_are_intact():
 
 def test_assembled_casa_nano_takes_the_media_it_has_towers_for(nano_folder):
     config = json.loads((nano_folder / "config.json").read_text())["thinker_config"]
-    assert config["untrained_media"] == media_without_tower(trained_folder())
+    assert config["untrained_media"] == media_refused(trained_folder())

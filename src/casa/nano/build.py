@@ -12,7 +12,7 @@ from typing import Any
 from casa.cache import cache_root
 from casa.hashing import sha256_of
 from casa.nano.sources import LANGUAGE_MODEL, SPEECH_ENCODER, packaged_file
-from casa.nano.trained import fingerprint, media_without_tower, parts_of, put_into, trained_folder, vision_shape
+from casa.nano.trained import fingerprint, media_refused, parts_of, put_into, trained_folder, vision_shape
 
 NANO_NAME = "casa-nano"
 BUILD = 1  # raise it when the assembled folder changes, so that caches are built anew
@@ -69,7 +69,7 @@ def _write_model(gguf: Path, trained: Path, whisper: Path | None, folder: Path) 
 
     processor = save_processor(gguf, folder)
     language = load_smollm2(gguf)
-    config = omni_config(language.config, processor.tokenizer, vision_shape(trained), media_without_tower(trained))
+    config = omni_config(language.config, processor.tokenizer, vision_shape(trained), media_refused(trained))
     thinker = put_into(build_thinker(config, language), trained, whisper)
     weights = {f"thinker.{name}": tensor for name, tensor in thinker.state_dict().items() if name != "lm_head.weight"}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

@@ -38,10 +38,10 @@ def fingerprint(folder: Path) -> str:
     return hashlib.sha256(files.encode()).hexdigest()[:8] if parts else ""
 
 
-def media_without_tower(folder: Path) -> list[str]:
-    """Media that the model cannot take yet, for `untrained_media`."""
+def media_refused(folder: Path) -> list[str]:
+    """Media that the model cannot take yet, for `untrained_media`: a tower is of no use to a language model that cannot read it."""
     parts = parts_of(folder)
-    return sorted(frozenset().union(*(media for name, media in PARTS.items() if name not in parts)))
+    return sorted(frozenset().union(*(media for name, media in PARTS.items() if not {name, "reading"} <= parts.keys())))
 
 
 def vision_shape(folder: Path) -> dict[str, int | list[int]]:

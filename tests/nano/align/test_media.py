@@ -32,9 +32,8 @@ def hummed(monkeypatch):
 
 @pytest.fixture
 def towers(processor, tiny_base):
-    tiny_base.config.untrained_media = []
     tokens = add_safety_tokens(processor.tokenizer, CasaConfig())
-    return Towers(tiny_base, ChatFormat(processor, tokens, CasaConfig()))
+    return Towers(tiny_base, ChatFormat(processor, tokens, CasaConfig()), frozenset({"picture", "sound"}))
 
 
 @pytest.mark.parametrize("form", FORMS)

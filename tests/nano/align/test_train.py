@@ -107,3 +107,15 @@ def test_blanks_of_trained_towers_stay_as_they_are(base, tmp_path):
 def test_a_tower_that_is_not_finished_is_refused(base, tmp_path):
     with pytest.raises(CasaError, match=r"no finished tower.*heads\.safetensors"):
         run_align(RECIPE, overrides(base, tmp_path / "run", "--vision_run", str(tmp_path)))
+
+
+def test_real_media_need_the_tower_inside_the_base_model(base, tmp_path):
+    tower = load_file(base / "model.safetensors")
+    prefix = "audio_tower."
+    weights = {name.removeprefix(prefix): value + 1 for name, value in tower.items() if name.startswith(prefix)}
+    assert weights
+    (tmp_path / "audio").mkdir()
+    save_file({**weights, "blank": torch.zeros(32)}, tmp_path / "audio" / "tower.safetensors")
+    more = ("--audio_run", str(tmp_path / "audio"), "--real_share", "1")
+    with pytest.raises(CasaError, match="does not hold the tower"):
+        run_align(RECIPE, overrides(base, tmp_path / "run", *more))

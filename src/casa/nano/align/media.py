@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from casa.errors import CasaError
-from casa.model.families import untrained_media
 from casa.model.messages import ChatFormat
 from casa.nano.pictures.fonts import families_of
 from casa.nano.pictures.pages import sample_page
@@ -40,13 +39,12 @@ class Towers:
 
     Args:
         thinker: the model; its towers stay as they are.
-        chat: its chat format.
+        chat: its chat format; it must refuse none of them.
+        media: those that it has trained towers for.
     """
 
-    def __init__(self, thinker: Any, chat: ChatFormat) -> None:
-        self._thinker, self._chat = thinker, chat
-        untrained = untrained_media(thinker)
-        self.media = frozenset(medium for medium, name in MEDIA.items() if name not in untrained)
+    def __init__(self, thinker: Any, chat: ChatFormat, media: frozenset[Medium]) -> None:
+        self._thinker, self._chat, self.media = thinker, chat, media
 
     @torch.no_grad()
     def placed(self, text: str, prompt: str, medium: Medium, rng: random.Random) -> Placed | None:

@@ -26,7 +26,7 @@ from casa.model.families import load_base, load_processor, tokenizer_of
 from casa.model.messages import ChatFormat
 from casa.nano.align.examples import FORMS, Form, Laid, Layouter
 from casa.nano.align.instructions import Instructions
-from casa.nano.align.media import Towers
+from casa.nano.align.media import Medium, Towers
 from casa.nano.align.reader import Reader, measure
 from casa.nano.align.recipe import AlignRecipe
 from casa.nano.audio.head import BLANK_NAME, TOWER_FILE
@@ -84,11 +84,36 @@ def _known_blanks(recipe: AlignRecipe) -> dict[Form, torch.Tensor]:
     return found
 
 
+def _media_in(thinker: Any, recipe: AlignRecipe) -> frozenset[Medium]:
+    """Media whose towers are named in the recipe.
+
+    Raises:
+        CasaError: the base model does not hold one of them.
+    """
+    towers: dict[Medium, tuple[str, Any]] = {
+        "picture": (recipe.vision_run, thinker.visual),
+        "sound": (recipe.audio_run, thinker.audio_tower),
+    }
+    found: set[Medium] = set()
+    for medium, (folder, tower) in towers.items():
+        if not folder:
+            continue
+        weights, held = load_file(Path(folder) / TOWER_FILE), tower.state_dict()
+        shared = [name for name in weights if name in held]
+        if not all(torch.equal(weights[name].float(), held[name].float()) for name in shared):
+            raise CasaError(
+                f"{recipe.base_model} does not hold the tower of {folder}; `python -m casa.nano.ship_trained` puts it there"
+            )
+        found.add(medium)
+    return frozenset(found)
+
+
 def _instructions(recipe: AlignRecipe, processor: Any, thinker: Any, output: Path) -> tuple[Instructions, Instructions]:
     """Train and dev."""
     config = CasaConfig()
     chat = ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
-    layouter = Layouter(processor, thinker, recipe.answer_tokens, Towers(thinker, chat) if recipe.real_share else None)
+    towers = Towers(thinker, chat, _media_in(thinker, recipe)) if recipe.real_share else None
+    layouter = Layouter(processor, thinker, recipe.answer_tokens, towers)
     benign = [example for example in read_examples([SEED_DATA]) if not example.malicious]
     parts = []
     for split in ("train", "dev"):
