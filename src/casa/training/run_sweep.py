@@ -23,7 +23,7 @@ from casa.training.recipe import BASE_ANSWERS_FILE, read_recipe, run_recipe
 AXES: dict[str, tuple[Any, ...]] = {
     "gate": ("log", "scale", "none"),
     "lora_r": (4, 16, 64),
-    "learning_rate": (1e-4, 3e-4, 1e-3),
+    "learning_rate": (1e-4, 3e-4, 1e-3, 3e-3),
     "refusal_variety": (1, 10, None),
     "response_share": (0.1, 0.3, 1.0),
     "max_train_examples": (500, 2000, None),
