@@ -15,15 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch.utils.data import DataLoader
 
 from casa.evaluation.measurement import write_result
 from casa.evaluation.perception import error_rate
 from casa.hashing import sha256_of
-from casa.nano.audio.batches import StateClips, collate
+from casa.nano.audio.batches import StateClips
 from casa.nano.audio.features import cache_states
-from casa.nano.audio.head import BLANK_NAME, TOWER_FILE, UpperEncoder, load_upper, vectors_of
-from casa.nano.audio.read import greedy
+from casa.nano.audio.head import BLANK_NAME, TOWER_FILE, UpperEncoder, load_upper
+from casa.nano.audio.read import transcripts
 from casa.nano.audio.start import read_start
 from casa.nano.audio.whisper import TINY_EN
 from casa.nano.speech.clips import SETTINGS, Clip
@@ -54,12 +53,7 @@ def transcribed(
     upper.to(device).eval()
     classes = torch.cat([weights[BLANK_NAME].float()[None], begun.embeddings]).to(device)
     data = StateClips(clips, cache_states(clips, start, layers, device, shape=shape), begun.labels)
-    texts: list[str] = []
-    for batch in DataLoader(data, batch_size=32, collate_fn=collate):
-        frames = batch["frames"].to(device)
-        vectors = upper(batch["states"].to(device).float(), frames)
-        texts += greedy(vectors, vectors_of(frames), classes, begun.labels)
-    return data.clips, texts
+    return data.clips, transcripts(upper, data, classes, begun.labels, batch_size=32)
 
 
 def hearing_figures(clips: Sequence[Clip], texts: Sequence[str]) -> dict[str, Any]:

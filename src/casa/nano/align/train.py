@@ -50,9 +50,10 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     write_claim(output, {name: value for name, value in asdict(recipe).items() if name != "output_dir"})
     torch.manual_seed(recipe.seed)
     processor, thinker = load_processor(recipe.base_model), load_base(recipe.base_model, torch.float32)
+    known = _known_blanks(recipe)  # before the answers, which take minutes
     train, dev = _instructions(recipe, processor, thinker, output)
     (space,) = tokenizer_of(processor)(" ", add_special_tokens=False).input_ids
-    reader = Reader(thinker, recipe.lora_r, space, _known_blanks(recipe))
+    reader = Reader(thinker, recipe.lora_r, space, known)
     training = Training(recipe, reader)
     if (checkpoint := output / CHECKPOINT_FILE).is_file():
         training.load(checkpoint)

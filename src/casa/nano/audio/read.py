@@ -7,8 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from casa.errors import MissingDependencyError
+from casa.nano.audio.batches import StateClips, collate
+from casa.nano.audio.head import UpperEncoder, vectors_of
 from casa.nano.audio.labels import BLANK, Labels
 
 
@@ -26,6 +29,15 @@ def greedy(vectors: Tensor, lengths: Tensor, classes: Tensor, labels: Labels) ->
     for row, length in zip(scores.argmax(dim=2).cpu(), lengths.tolist(), strict=True):
         heard = torch.unique_consecutive(row[:length]).tolist()
         texts.append(labels.decode([label for label in heard if label != BLANK]))
+    return texts
+
+
+def transcripts(upper: UpperEncoder, clips: StateClips, classes: Tensor, labels: Labels, batch_size: int) -> list[str]:
+    """What a tower hears in each clip, by `greedy`, computed where `classes` are; see there for `classes` and `labels`."""
+    texts: list[str] = []
+    for batch in DataLoader(clips, batch_size=batch_size, collate_fn=collate):
+        states, frames = (batch[name].to(classes.device) for name in ("states", "frames"))
+        texts += greedy(upper(states.float(), frames), vectors_of(frames), classes, labels)
     return texts
 
 

@@ -18,7 +18,7 @@ from casa.nano.audio.batches import LengthBatches, StateClips, collate
 from casa.nano.audio.head import UpperEncoder, vectors_of
 from casa.nano.audio.labels import Labels
 from casa.nano.audio.objective import PieceObjective
-from casa.nano.audio.read import error_rates, greedy
+from casa.nano.audio.read import error_rates, transcripts
 from casa.training.balanced_trainer import newest_checkpoint
 
 _LONGEST_MASK = 3  # vectors, two frames each
@@ -131,13 +131,9 @@ class AudioTrainer(Trainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Error rates on the dev clips, by greedy reading."""
         self.task.eval()
-        texts: list[str] = []
-        loader = DataLoader(self.dev, batch_size=self.args.per_device_eval_batch_size, collate_fn=collate)
-        for batch in loader:
-            states, frames = (batch[name].to(self.args.device) for name in ("states", "frames"))
-            with self.compute_loss_context_manager():
-                vectors = self.task.upper(states.float(), frames)
-            texts += greedy(vectors, vectors_of(frames), self.task.objective.classes(), self.labels)
+        classes = self.task.objective.classes()
+        with self.compute_loss_context_manager():
+            texts = transcripts(self.task.upper, self.dev, classes, self.labels, self.args.per_device_eval_batch_size)
         self.task.train()
         clips = self.dev.clips
         rates = error_rates([clip.kind for clip in clips], [clip.transcript for clip in clips], texts)
