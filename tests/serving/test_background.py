@@ -1,5 +1,7 @@
 """A door in the background is a door like any other, as long as it is needed."""
 
+import logging
+
 import httpx2 as httpx
 import pytest
 
@@ -18,6 +20,22 @@ def test_it_answers_on_this_machine_only_and_is_gone_afterwards():
         assert answer["choices"][0]["message"]["content"] == "Hello there"
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/models", trust_env=False)
+
+
+def test_logging_stays_as_its_host_set_it_up():
+    class Open(logging.NullHandler):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    handler = Open()
+    logging.getLogger("host").addHandler(handler)
+    try:
+        with in_background(Door(ScriptedEngine(), Settings(MODEL))):
+            assert not handler.closed
+    finally:
+        logging.getLogger("host").removeHandler(handler)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -21,7 +21,7 @@ def in_background(door: Door) -> Iterator[str]:
     Raises:
         EngineError: it did not start; the log says why.
     """
-    server = Server(door, _HOST, 0, log_level="error")
+    server = Server(door, _HOST, 0, log_level=None)
     thread = threading.Thread(target=server.run, name="casa-door", daemon=True)
     thread.start()
     while not server.started:

@@ -22,16 +22,16 @@ class Server(uvicorn.Server):
         door: that is served.
         host: address to listen on.
         port: 0 takes a free one.
-        log_level: of uvicorn and of casa.
+        log_level: of uvicorn and of casa; None leaves logging as this process has set it up.
     """
 
-    def __init__(self, door: Door, host: str, port: int, log_level: str = "info") -> None:
+    def __init__(self, door: Door, host: str, port: int, log_level: str | None = "info") -> None:
         config = uvicorn.Config(
             create_app(door),
             host=host,
             port=port,
             log_level=log_level,
-            log_config=_log_config(log_level),
+            log_config=None if log_level is None else _log_config(log_level),
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
