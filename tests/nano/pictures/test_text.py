@@ -172,6 +172,13 @@ def test_an_empty_text_leaves_the_bare_background(plain):
     assert rendered.image.getcolors() == [(56 * 56, plain.papers[0])]
 
 
+def test_an_empty_text_fits_where_no_line_would(plain):
+    style = replace(plain, size=40, pitch=60)
+    with pytest.raises(CasaError, match="px, and there are"):
+        render_text("a", style, 336, 28)
+    assert render_text(fit_text("a", style, 336, 28), style, 336, 28).words == ()
+
+
 @some
 @given(seeds, texts)
 def test_a_strip_has_one_line_inside_it(families, seed, text):

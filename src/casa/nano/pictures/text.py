@@ -152,7 +152,7 @@ def render_text(text: str, style: Style, width: int, height: int) -> RenderedTex
     lines = layout.lines()
     across, down = max(map(layout.width, lines)), layout.height(len(lines))
     turned = across * layout.cosine + down * layout.sine, down * layout.cosine + across * layout.sine
-    if turned[0] > layout.room[0] or turned[1] > layout.room[1]:
+    if any(lines) and (turned[0] > layout.room[0] or turned[1] > layout.room[1]):
         raise CasaError(
             f"{sum(map(len, lines))} words at {style.size} px need {turned[0]:.0f} x {turned[1]:.0f} px, and there are "
             f"{layout.room[0]} x {layout.room[1]}"
