@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from casa.errors import CasaError
 from casa.method import CasaConfig, add_safety_tokens, initialise_safety_rows
 
 
@@ -16,6 +18,22 @@ def test_adding_them_twice_changes_nothing(processor):
     size = len(processor.tokenizer)
     assert add_safety_tokens(processor.tokenizer, CasaConfig()) == first
     assert len(processor.tokenizer) == size
+
+
+class Closed:
+    """A tokenizer that takes no new tokens."""
+
+    all_special_tokens = ("<SPECIAL_100>", "<SPECIAL_101>")
+
+    def convert_tokens_to_ids(self, tokens):
+        return [self.all_special_tokens.index(token) for token in tokens]
+
+
+def test_a_tokenizer_that_takes_no_new_tokens_says_what_to_name_instead():
+    with pytest.raises(CasaError, match="<SPECIAL_100>"):
+        add_safety_tokens(Closed(), CasaConfig())
+    reserved = CasaConfig(safe_token="<SPECIAL_101>", unsafe_token="<SPECIAL_100>")
+    assert add_safety_tokens(Closed(), reserved) == (1, 0)
 
 
 def test_rows_start_from_the_words_own(processor):

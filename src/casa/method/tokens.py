@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from casa.errors import CasaError
 from casa.method.config import CasaConfig
 
 
@@ -28,9 +29,18 @@ def add_safety_tokens(tokenizer: Any, config: CasaConfig) -> SafetyTokens:
     Args:
         tokenizer: a Hugging Face tokenizer; changed in place.
         config: names the tokens.
+
+    Raises:
+        CasaError: it lacks them and takes no new ones.
     """
     texts = [config.safe_token, config.unsafe_token]
-    if missing := [text for text in texts if text not in tokenizer.get_added_vocab()]:
+    known = {*tokenizer.all_special_tokens, *getattr(tokenizer, "get_added_vocab", dict)()}
+    if missing := [text for text in texts if text not in known]:
+        if not hasattr(tokenizer, "get_added_vocab"):  # mistral-common's
+            raise CasaError(
+                "this tokenizer takes no new tokens; name two reserved ones: "
+                "CasaConfig(safe_token='<SPECIAL_100>', unsafe_token='<SPECIAL_101>')"
+            )
         tokenizer.add_tokens(missing, special_tokens=True)
     return SafetyTokens(*tokenizer.convert_tokens_to_ids(texts))
 

@@ -90,6 +90,11 @@ def tokenizer_of(processor: Any) -> Any:
     return getattr(processor, "tokenizer", processor)
 
 
+def renders_to_ids(tokenizer: Any) -> bool:
+    """Whether a tokenizer renders conversations straight to ids, and reads no control token out of any text (mistral-common's)."""
+    return type(tokenizer).__name__ == "MistralCommonBackend"
+
+
 def stop_ids(model: Any, tokenizer: Any) -> list[int]:
     """Ids that end an answer."""
     eos = model.generation_config.eos_token_id
@@ -102,8 +107,13 @@ def media_reader(processor: Any, kind: str) -> Any:
     return next((found for name in _READERS[kind] if (found := getattr(processor, name, None)) is not None), None)
 
 
-def audio_window(extractor: Any) -> float | None:
-    """Seconds that a feature extractor takes at most before it cuts a clip off; None for no limit."""
+def audio_window(processor: Any) -> float | None:
+    """Seconds that a processor takes at most before it cuts a clip off; None for no limit."""
+    if renders_to_ids(tokenizer_of(processor)):  # Voxtral's takes as many windows as a clip needs
+        return None
+    if longest := getattr(processor, "max_audio_len", None):  # Audio Flamingo's, in windows
+        return float(longest)
+    extractor = media_reader(processor, "audio")
     if window := getattr(extractor, "chunk_length", None):  # Whisper's
         return float(window)
     samples = signature(extractor.__call__).parameters.get("max_length")  # Gemma's

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from casa.errors import MessageError
+from casa.model.families import renders_to_ids, tokenizer_of
 
 # Some processors use such strings between rendering and tokenizing, e.g. "<|image_placeholder|>".
 _INTERNAL_PLACEHOLDER = re.compile(r"<[^<>\s]{0,40}placeholder")
@@ -25,7 +26,7 @@ class ControlTokens:
     """
 
     def __init__(self, processor: Any) -> None:
-        self._tokenizer = tokenizer = getattr(processor, "tokenizer", processor)
+        self._tokenizer = tokenizer = tokenizer_of(processor)
         used = str(getattr(processor, "chat_template", None) or "") + str(
             getattr(tokenizer, "chat_template", None) or ""
         )
@@ -73,3 +74,30 @@ class ControlTokens:
             return [text]
         parts = re.split("(" + "|".join(map(re.escape, sorted(self.strings, key=len, reverse=True))) + ")", text)
         return [piece for part in parts for piece in (list(part) if part in self.strings else [part])]
+
+
+class UnreadControlTokens(ControlTokens):
+    """The control tokens of a tokenizer that reads none of them out of text: every text is plain.
+
+    Args:
+        processor: the family's processor or tokenizer.
+    """
+
+    def __init__(self, processor: Any) -> None:
+        self._tokenizer = tokenizer_of(processor)
+        self.strings = ()
+        self.ids = frozenset(self._tokenizer.all_special_ids)
+
+    def suspected_in(self, text: str) -> bool:
+        """Never."""
+        return False
+
+    def plain_ids(self, text: str) -> list[int]:
+        """Ids of a text, as the tokenizer always reads it."""
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+
+def control_tokens(processor: Any) -> ControlTokens:
+    """The control tokens of a processor or tokenizer, the safety tokens already among them."""
+    return (UnreadControlTokens if renders_to_ids(tokenizer_of(processor)) else ControlTokens)(processor)

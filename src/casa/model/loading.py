@@ -45,9 +45,8 @@ def load_media(
 
 
 def _clip(part: dict[str, Any], processor: Any, limits: MediaLimits) -> Any:
-    """A clip that fits into the window of the model's feature extractor, which would cut off the rest in silence."""
-    reader = media_reader(processor, "audio")
-    within = replace(limits, seconds=min(limits.seconds, audio_window(reader) or limits.seconds))
+    """A clip that fits into what the model's processor takes, which would cut off the rest in silence."""
+    within = replace(limits, seconds=min(limits.seconds, audio_window(processor) or limits.seconds))
     return load_audio(part["audio"], _sampling_rate(processor)["sampling_rate"], part.get("sampling_rate"), within)
 
 

@@ -13,10 +13,11 @@ from torch import Tensor
 from casa.errors import MessageError
 from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
-from casa.model.families import tokenizer_of
-from casa.model.hardening import ControlTokens
+from casa.model.families import renders_to_ids, tokenizer_of
+from casa.model.hardening import control_tokens
 from casa.model.loading import load_media
 from casa.model.media import MediaLimits
+from casa.model.rendered import rendered_inputs
 
 Message = Mapping[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
@@ -71,7 +72,7 @@ class ChatFormat:
         self.processor = processor
         self.tokenizer = tokenizer_of(processor)
         self.tokens = tokens
-        self.control = ControlTokens(processor)
+        self.control = control_tokens(processor)
         self._config = config
         self._refused_media = refused_media
 
@@ -105,6 +106,8 @@ class ChatFormat:
 
     def end_of_turn_id(self) -> int:
         """The control token that ends an assistant's message in this chat format."""
+        if renders_to_ids(self.tokenizer):
+            return int(self.tokenizer.eos_token_id)
         turns = [
             {"role": "user", "content": [{"type": "text", "text": "x"}]},
             {"role": "assistant", "content": [{"type": "text", "text": self._marker(0)}]},
@@ -145,6 +148,12 @@ class ChatFormat:
         process: bool = True,
     ) -> dict[str, Tensor]:
         """Inputs of the model; without `process` placeholders stay as they are."""
+        if renders_to_ids(self.tokenizer):
+            if media and not process:
+                raise MessageError(
+                    "this model's tokenizer leaves no placeholder for media that are processed elsewhere"
+                )
+            return rendered_inputs(self.processor, turns, media)
         texts = [part["text"] for turn in turns for part in turn["content"] if part["type"] == "text"]
         marked = self._marked(turns)
         joined = ["".join(p.get("text", "") for p in turn["content"]) for turn in turns]
