@@ -118,6 +118,39 @@ def llama4() -> Pieces:
     return random_model(hf.Llama4ForConditionalGeneration, config, tokenizer), processor
 
 
+def llama32_vision() -> Pieces:
+    """Llama 3.2 Vision: images come in through cross-attention, and the image's token stands for none of their features."""
+    bounds = ("<|start_header_id|>", "<|end_header_id|>")
+    tokenizer = byte_tokenizer(
+        *(*bounds, "<|python_tag|>"),
+        template=headers(*bounds, "<|eot_id|>", "<|image|>"),
+        bos="<|begin_of_text|>",
+        eos="<|eot_id|>",
+        image_token="<|image|>",
+    )
+    processor = hf.MllamaProcessor(
+        hf.MllamaImageProcessor(size={"height": 56, "width": 56}), tokenizer, chat_template=tokenizer.chat_template
+    )
+    config = hf.MllamaConfig(
+        text_config={
+            **{**WITHOUT_HEAD_DIM, "vocab_size": processor.image_token_id, "num_hidden_layers": 3},
+            **{"cross_attention_layers": [1], "pad_token_id": tokenizer.pad_token_id},
+            **{"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+        },
+        vision_config={
+            **{"hidden_size": 32, "num_hidden_layers": 2, "num_global_layers": 1, "attention_heads": 2},
+            **{"intermediate_size": 32, "intermediate_layers_indices": [0], "vision_output_dim": 64},
+            **{"image_size": 56, "patch_size": 14},
+        },
+        image_token_index=processor.image_token_id,
+    )
+    model = random_model(hf.MllamaForConditionalGeneration, config, tokenizer)
+    for name, gate in model.named_parameters():
+        if name.endswith(("attn_gate", "mlp_gate")):
+            gate.data.fill_(1.0)  # zero at the start, which shuts images out
+    return model, processor
+
+
 def granite_speech() -> Pieces:
     """Granite Speech."""
     tokenizer = byte_tokenizer(
@@ -175,6 +208,7 @@ FAMILIES = (
     Family("Mistral Small 3.1 (Pixtral)", mistral3, ("image",)),
     Family("Phi-4-multimodal", phi4_multimodal, ("image", "audio")),
     Family("Llama 4", llama4, ("image",)),
+    Family("Llama 3.2 Vision", llama32_vision, ("image",)),
     Family("Granite Speech", granite_speech, ("audio",), needs=("torchaudio",)),
     Family("Llama 3", llama),
     Family("Qwen3", qwen3),

@@ -51,6 +51,20 @@ def test_a_full_vocabulary_is_enlarged(nano_folder, processor, tmp_path):
     check_same(casa, round_trip(casa, tmp_path))
 
 
+def test_a_head_that_lacks_the_last_rows_of_the_embedding_gets_them(nano_folder, processor):
+    base = make_tiny_base(nano_folder, tie_word_embeddings=False)
+    base.config.tie_word_embeddings = base.config.text_config.tie_word_embeddings = False
+    rows, known = base.get_input_embeddings().weight.shape[0], len(processor.tokenizer)
+    base.lm_head = torch.nn.Linear(base.lm_head.in_features, known, bias=False)
+    before = base.lm_head.weight.clone()
+    casa = CasaModel.attach(base, processor, CasaConfig(), r=2).eval()
+    assert min(casa.tokens) >= known and max(casa.tokens) < rows
+    head = casa.base_model.lm_head
+    assert casa.base_model.get_input_embeddings().weight.shape[0] == head.weight.shape[0] == rows
+    assert torch.equal(head.weight[:known], before)
+    assert 0 < casa.classify(user("hello")).p_unsafe < 1
+
+
 def test_a_text_only_model_with_a_tokenizer(processor, tmp_path):
     torch.manual_seed(0)
     tokenizer = copy.deepcopy(processor.tokenizer)
@@ -110,6 +124,12 @@ def test_modules_are_found_by_looking_at_the_model(tiny_base):
     assert final_norm_of(tiny_base) is tiny_base.model.norm
     assert all(name.startswith("model.layers.") for name in lora_targets(tiny_base))
     assert len(lora_targets(tiny_base)) == 2 * 7
+
+
+def test_layers_that_only_images_run_through_are_not_adapted(tiny_base):
+    tiny_base.config.text_config.cross_attention_layers = [0]
+    names = lora_targets(tiny_base)
+    assert len(names) == 7 and all(name.startswith("model.layers.1.") for name in names)
 
 
 def test_a_model_that_would_read_the_new_tokens_as_media_says_what_to_name_instead(tiny_base, processor):

@@ -11,6 +11,7 @@ from casa.model.batching import (
     collate_prompts,
     until_stop,
     with_given_ids,
+    with_text,
 )
 from casa.model.messages import Prompt
 

@@ -123,8 +123,9 @@ def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> Safet
             f"this model reads ids from {limit} on as media, so a new token cannot be a safety token; name two reserved ones: "
             "CasaConfig(safe_token='<unused0>', unsafe_token='<unused1>')"
         )
-    if max(tokens) >= base_model.get_input_embeddings().weight.shape[0]:
-        base_model.resize_token_embeddings(max(tokens) + 1, mean_resizing=False)
+    rows, logits = base_model.get_input_embeddings().weight.shape[0], base_model.get_output_embeddings().out_features
+    if max(tokens) >= min(rows, logits):  # Llama 3.2 Vision has no logits of its media tokens
+        base_model.resize_token_embeddings(max(max(tokens) + 1, rows), mean_resizing=False)
     initialise_safety_rows(base_model.get_input_embeddings().weight, tokens, tokenizer, config)
     if not tied(base_model):
         initialise_safety_rows(base_model.get_output_embeddings().weight, tokens, tokenizer, config)

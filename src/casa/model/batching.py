@@ -31,7 +31,8 @@ def collate_prompts(prompts: Sequence[dict[str, Tensor]], pad_id: int) -> dict[s
             if name in PER_TOKEN:
                 given = torch.zeros_like(prompt["input_ids"]) if tensor is None else tensor  # text has type 0
                 fill = pad_id if name == "input_ids" else 0
-                tensor = torch.nn.functional.pad(given, (longest - given.shape[1], 0), value=fill)
+                before = (*(0, 0) * (given.ndim - 2), longest - given.shape[1], 0)
+                tensor = torch.nn.functional.pad(given, before, value=fill)
             if tensor is not None:
                 batch.setdefault(name, []).append(tensor)
     return {name: _joined(tensors) for name, tensors in batch.items()}
@@ -59,13 +60,25 @@ def with_given_ids(inputs: Mapping[str, Tensor], given: Sequence[int]) -> dict[s
     """The same batch with the same ids of text behind every prompt."""
     ids = inputs["input_ids"]
     columns = torch.tensor([list(given)], dtype=ids.dtype, device=ids.device).expand(len(ids), -1)
-    text = {"input_ids": columns, "attention_mask": torch.ones_like(columns)}  # of every other kind text has type 0
+    text = {"input_ids": columns, "attention_mask": torch.ones_like(columns)}
     return {
-        name: torch.cat([tensor, text.get(name, torch.zeros_like(columns)).to(tensor.dtype)], dim=1)
-        if name in PER_TOKEN
-        else tensor
+        name: torch.cat([tensor, text[name].to(tensor.dtype)], dim=1) if name in text else tensor
+        for name, tensor in with_text(inputs, len(given)).items()
+    }
+
+
+def with_text(inputs: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
+    """The same batch with room for as many ids of text behind every prompt: what a model is told of tokens beside id and mask."""
+    return {
+        name: _followed(tensor, number) if name in PER_TOKEN and name not in ("input_ids", "attention_mask") else tensor
         for name, tensor in inputs.items()
     }
+
+
+def _followed(tensor: Tensor, number: int) -> Tensor:
+    """A tensor per token with columns of text behind it: they have type 0, and see the images that the last column sees."""
+    last = tensor[:, -1:] if tensor.ndim > 2 else torch.zeros_like(tensor[:, :1])
+    return torch.cat([tensor, last.expand(-1, number, *tensor.shape[2:])], dim=1)
 
 
 def by_prefill(prompts: Sequence[Prompt]) -> list[list[int]]:

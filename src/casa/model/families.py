@@ -20,8 +20,11 @@ _READERS = {  # attributes of processors that take such media
     "audio": ("feature_extractor", "audio_processor"),
     "video": ("video_processor",),
 }
-# Granite's audio tower has no mask for its input; Phi's has none for one clip, and reads clips otherwise beside images.
-_PADDING_SEEN = frozenset({"granite_speech", "phi4_multimodal"})
+# Granite's audio tower has no mask for its input; Phi's has none for one clip, and reads clips otherwise beside images. Mllama's
+# images lie in one tensor with a row for each conversation. GLM counts frames of videos among its images' tokens.
+_ALIKE = frozenset({"granite_speech", "phi4_multimodal", "mllama", "glm4v", "glm4v_moe", "glm46v"})
+# Of these tensors the model reads the first row only.
+_PACKED = dict.fromkeys(("minicpmv4_6", "minicpmv4_7"), frozenset({"pixel_values", "pixel_values_videos"}))
 
 
 def load_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) -> nn.Module:
@@ -173,8 +176,13 @@ def text_vocabulary(model: Any) -> int | None:
 
 
 def media_batched_alike(model: nn.Module) -> bool:
-    """Whether media may only share a batch with others of the same kinds and shapes: the audio towers of some see padding."""
-    return model.config.model_type in _PADDING_SEEN  # type: ignore[union-attr,operator]
+    """Whether media may only share a batch with others of the same kinds and shapes."""
+    return model.config.model_type in _ALIKE  # type: ignore[union-attr,operator]
+
+
+def packed_media(model: nn.Module) -> frozenset[str]:
+    """Names of media tensors in which all media of a batch lie in one row, along the last axis (MiniCPM-V)."""
+    return _PACKED.get(model.config.model_type, frozenset())  # type: ignore[union-attr,arg-type]
 
 
 def layers_of(model: Any) -> nn.ModuleList:
@@ -196,9 +204,12 @@ def lora_targets(model: nn.Module, layers: int | None = None) -> list[str]:
     Whole names, because PEFT cuts a regular expression down to the last part of names where a model has experts.
 
     Raises:
+    So are layers that only images run through (Llama 3.2 Vision): training on text would leave their adapters as they began.
         ValueError: the layers have no such projections.
     """
-    inside = set(layers_of(model)[:layers].modules())
+    crossing = getattr(text_config(model), "cross_attention_layers", None) or ()
+    run = [layer for i, layer in enumerate(layers_of(model)[:layers]) if i not in crossing]
+    inside = {module for layer in run for module in layer.modules()}
     names = [name for name, module in model.named_modules() if module in inside and name.endswith(LORA_TARGETS)]
     if not names:
         raise ValueError(f"{type(model).__name__} has none of {', '.join(LORA_TARGETS)}; name target_modules yourself")

@@ -23,7 +23,10 @@ Message = Mapping[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
 MEDIA = ("image", "audio", "video")
 _SETTINGS = {"audio": "sampling_rate", "video": "fps"}  # keys beside the medium itself
-PER_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+PER_TOKEN = (  # of shape (rows, tokens), the last (rows, tokens, images, tiles)
+    *("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"),
+    "cross_attention_mask",
+)
 
 
 class Prompt(NamedTuple):

@@ -14,8 +14,8 @@ from torch.utils.data import Dataset, Sampler
 
 from casa.data.reading import Example
 from casa.method.objective import IGNORED
-from casa.model.batching import collate_prompts
-from casa.model.messages import PER_TOKEN, ChatFormat
+from casa.model.batching import collate_prompts, with_text
+from casa.model.messages import ChatFormat
 
 
 @dataclass(frozen=True)
@@ -208,12 +208,8 @@ class ConditionalCollator:
         tail = torch.cat([before, answer.masked_fill(~present, self._pad)], dim=1)[:, :longest]
         tail_mask = torch.cat([torch.ones_like(before), present.long()], dim=1)[:, :longest]
         prompt_mask = prompts["attention_mask"]
-        per_token = {
-            name: torch.nn.functional.pad(tensor, (0, longest)) for name, tensor in prompts.items() if name in PER_TOKEN
-        }
         inputs = {
-            **prompts,
-            **per_token,
+            **with_text(prompts, longest),
             "input_ids": torch.cat([prompts["input_ids"], tail], dim=1),
             "attention_mask": torch.cat([prompt_mask, tail_mask], dim=1),
         }
