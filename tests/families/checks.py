@@ -140,16 +140,17 @@ def check_explanation(subject: Subject) -> None:
     """Shares sum to v_s; every token that stands for a medium, and no other, has a place within it."""
     casa = subject.loaded
     for kind in subject.family.working:
-        chat = conversation(*PARTS[kind])
+        numbers = range(subject.family.at_most)
+        chat = conversation(*PARTS[kind][: len(numbers)])
         shares = casa.explain(chat)
         assert sum(a.weight for a in shares) == pytest.approx(casa.classify(chat).risk, abs=CLOSE)
         ids = casa.chat.prompt(chat).inputs["input_ids"][0].tolist()
         stands_for_media = set(media_token_ids(casa.base_model).values())
         assert [a.place is not None for a in shares] == [token in stands_for_media for token in ids]
         places = [a.place for a in shares if a.place is not None]
-        assert {(place.kind, place.number) for place in places} == {(kind, 0), (kind, 1)}
+        assert {(place.kind, place.number) for place in places} == {(kind, number) for number in numbers}
         assert all(0 <= p.left < p.right <= 1 and 0 <= p.top < p.bottom <= 1 for p in places)
-        for number in (0, 1):
+        for number in numbers:
             area = sum((p.right - p.left) * (p.bottom - p.top) for p in places if p.number == number)
             assert area == pytest.approx(1)
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from . import gemma, idefics, llava, others, qwen
+from . import gemma, glm, idefics, llava, others, qwen, voxtral
 
-FAMILIES = (*qwen.FAMILIES, *llava.FAMILIES, *gemma.FAMILIES, *idefics.FAMILIES, *others.FAMILIES)
+FAMILIES = (
+    *qwen.FAMILIES,
+    *llava.FAMILIES,
+    *gemma.FAMILIES,
+    *idefics.FAMILIES,
+    *glm.FAMILIES,
+    *others.FAMILIES,
+    *voxtral.FAMILIES,
+)

@@ -28,6 +28,7 @@ class Family:
         media: kinds that it takes beside text.
         config: CASA's choices, where the family needs other ones.
         needs: packages of its processor or towers beside the usual ones.
+        at_most: media of one kind that a conversation may hold.
         broken: kinds of media that do not work, with the reason; what stands between backticks is in the error.
     """
 
@@ -36,6 +37,7 @@ class Family:
     media: tuple[str, ...] = ()
     config: CasaConfig = field(default_factory=CasaConfig)
     needs: tuple[str, ...] = ()
+    at_most: int = 2
     broken: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -1,4 +1,4 @@
-"""Idefics 3 and its descendants, and InternVL."""
+"""Idefics 3 and its descendants, InternVL and MiniCPM-V."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import transformers as hf
 
 from .family import TEXT, Family, Pieces, byte_tokenizer, random_model
-from .qwen import WITHOUT_HEAD_DIM, template
+from .qwen import HYBRID, WITHOUT_HEAD_DIM, template
 
 SIDE = 56  # pixels of a tile, 4 x 4 patches, 4 tokens
 VISION = {
@@ -91,8 +91,42 @@ def internvl() -> Pieces:
     return random_model(hf.InternVLForConditionalGeneration, config, tokenizer), processor
 
 
+def minicpm_v() -> Pieces:
+    """MiniCPM-V 4.6: images and video, cut into slices; the patches of all images lie in one row."""
+    named = {
+        f"{kind}_{end}_token": f"<{'/' if end == 'end' else ''}{kind}>"
+        for kind in ("image", "slice", "image_id")
+        for end in ("start", "end")
+    }
+    chat = template(image="<|image_pad|>\\n", video="<|video_pad|>\\n", system="")
+    tokenizer = byte_tokenizer(
+        *("<|im_start|>", "<|endoftext|>"),
+        template=chat,
+        eos="<|im_end|>",
+        image_token="<|image_pad|>",
+        video_token="<|video_pad|>",
+        **named,
+    )
+    size = {"scale_resolution": SIDE, "patch_size": 14, "max_slice_nums": 4}
+    processor = hf.MiniCPMV4_6Processor(
+        image_processor=hf.MiniCPMV4_6ImageProcessor(**size),
+        video_processor=hf.MiniCPMV4_6VideoProcessor(**size),
+        tokenizer=tokenizer,
+        chat_template=chat,
+    )
+    config = hf.MiniCPMV4_6Config(
+        text_config={"model_type": "qwen3_5_text", **TEXT, **HYBRID},
+        vision_config=VISION,
+        insert_layer_id=0,
+        image_token_id=tokenizer.image_token_id,
+        video_token_id=tokenizer.video_token_id,
+    )
+    return random_model(hf.MiniCPMV4_6ForConditionalGeneration, config, tokenizer), processor
+
+
 FAMILIES = (
     Family("Idefics 3", idefics3, ("image",)),
     Family("SmolVLM 2", smolvlm, ("image", "video"), needs=("num2words",)),
     Family("InternVL 3", internvl, ("image", "video")),
+    Family("MiniCPM-V 4.6", minicpm_v, ("image", "video")),
 )

@@ -177,6 +177,20 @@ def granite_speech() -> Pieces:
     return random_model(hf.GraniteSpeechForConditionalGeneration, config, tokenizer), processor
 
 
+def audio_flamingo3() -> Pieces:
+    """Audio Flamingo 3: long clips are read in windows, here of 1 s; one clip a conversation."""
+    tokenizer = byte_tokenizer(*("<|im_start|>", "<sound>"), template=template(audio="<sound>"), eos="<|im_end|>")
+    processor = hf.AudioFlamingo3Processor(
+        hf.WhisperFeatureExtractor(feature_size=128, chunk_length=1), tokenizer, chat_template=tokenizer.chat_template
+    )
+    config = hf.AudioFlamingo3Config(
+        text_config={"model_type": "qwen2", **WITHOUT_HEAD_DIM},
+        audio_config={**PATCHES, "max_source_positions": 50},
+        audio_token_id=processor.audio_token_id,
+    )
+    return random_model(hf.AudioFlamingo3ForConditionalGeneration, config, tokenizer), processor
+
+
 def _text_only(model_class: Any, config_class: Any, tokenizer: Any) -> Pieces:
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos")}
     return random_model(model_class, config_class(**TEXT, **ids), tokenizer), tokenizer
@@ -210,6 +224,7 @@ FAMILIES = (
     Family("Llama 4", llama4, ("image",)),
     Family("Llama 3.2 Vision", llama32_vision, ("image",)),
     Family("Granite Speech", granite_speech, ("audio",), needs=("torchaudio",)),
+    Family("Audio Flamingo 3", audio_flamingo3, ("audio",), at_most=1),
     Family("Llama 3", llama),
     Family("Qwen3", qwen3),
     Family("Mistral", mistral),

@@ -15,6 +15,11 @@ WINDOWED = {**VISION, "fullatt_block_indexes": [1]}
 STACKED = {**VISION, "deepstack_visual_indexes": [0], "num_position_embeddings": 64}
 HEARING = {"encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 32, "d_model": 32}
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+HYBRID = {  # linear attention in the first layer; so small a head is rotated as a whole
+    **{"rope_parameters": {**INTERLEAVED["rope_parameters"], "partial_rotary_factor": 1.0}},
+    **{"layer_types": ["linear_attention", "full_attention"], "linear_conv_kernel_dim": 4},
+    **{"linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2, "linear_num_value_heads": 4},
+}
 SMALL = {"min_pixels": 28 * 28, "max_pixels": 128 * 128}
 WITHOUT_HEAD_DIM = {name: value for name, value in TEXT.items() if name != "head_dim"}
 
@@ -100,7 +105,7 @@ def _vl(processor_class: Any, video_class: Any, model_class: Any, config_class: 
     image, video = ("<|vision_start|><|image_pad|><|vision_end|>", "<|vision_start|><|video_pad|><|vision_end|>")
     chat = template(image, "", video if video_class is hf.Qwen2VLVideoProcessor else "<|video_pad|>")
     tokenizer = byte_tokenizer(
-        "<|im_start|>", *bounds, "<|image_pad|>", "<|video_pad|>", template=chat, eos="<|im_end|>"
+        *("<|im_start|>", "<|endoftext|>", *bounds, "<|image_pad|>", "<|video_pad|>"), template=chat, eos="<|im_end|>"
     )
     patch = {"patch_size": vision.get("patch_size", 14)}
     processor = processor_class(
@@ -137,6 +142,22 @@ def qwen3_vl() -> Pieces:
     return _vl(*classes, {**TEXT, **INTERLEAVED}, {**STACKED, "patch_size": 16})
 
 
+def qwen3_vl_moe() -> Pieces:
+    """Qwen3-VL, a mixture of experts."""
+    classes = (
+        *(hf.Qwen3VLProcessor, hf.Qwen3VLVideoProcessor),
+        *(hf.Qwen3VLMoeForConditionalGeneration, hf.Qwen3VLMoeConfig),
+    )
+    return _vl(*classes, {**TEXT, **INTERLEAVED, **EXPERTS}, {**STACKED, "patch_size": 16})
+
+
+def qwen3_5() -> Pieces:
+    """Qwen3.5: every other layer has linear attention."""
+    classes = (hf.Qwen3VLProcessor, hf.Qwen3VLVideoProcessor, hf.Qwen3_5ForConditionalGeneration, hf.Qwen3_5Config)
+    vision = {**VISION, "num_position_embeddings": 64, "patch_size": 16}
+    return _vl(*classes, {**TEXT, **HYBRID}, vision)
+
+
 def qwen2_audio() -> Pieces:
     """Qwen2-Audio."""
     tokenizer = byte_tokenizer(
@@ -163,5 +184,7 @@ FAMILIES = (
     Family("Qwen2-VL", qwen2_vl, ("image", "video")),
     Family("Qwen2.5-VL", qwen2_5_vl, ("image", "video")),
     Family("Qwen3-VL", qwen3_vl, ("image", "video")),
+    Family("Qwen3-VL-MoE", qwen3_vl_moe, ("image", "video")),
+    Family("Qwen3.5", qwen3_5, ("image", "video")),
     Family("Qwen2-Audio", qwen2_audio, ("audio",)),
 )

@@ -65,6 +65,27 @@ def test_media_of_differing_sizes_end_in_zeros():
     assert features[1:, :1].all() and not features[1:, 1:].any()
 
 
+def test_packed_media_lie_behind_each_other_in_one_row():
+    prompts = [{"input_ids": torch.ones(1, 2), "pixels": torch.full((1, 3, n), float(n))} for n in (2, 4)]
+    pixels = collate_prompts(prompts, pad_id=0, packed=frozenset({"pixels"}))["pixels"]
+    assert pixels.shape == (1, 3, 6)
+    assert pixels[0, 0].tolist() == [2, 2, 4, 4, 4, 4]
+
+
+def test_what_each_token_sees_of_images_is_padded_on_the_left_and_goes_on_behind_the_prompt():
+    sees = torch.tensor([[[[1, 0]], [[1, 1]]]])  # (rows, tokens, images, tiles)
+    prompts = [
+        {"input_ids": torch.ones(1, 2, dtype=torch.long), "cross_attention_mask": sees},
+        {"input_ids": torch.ones(1, 3, dtype=torch.long), "cross_attention_mask": torch.ones(1, 3, 1, 2).long()},
+    ]
+    batch = collate_prompts(prompts, pad_id=0)
+    assert batch["cross_attention_mask"][0].tolist() == [[[0, 0]], [[1, 0]], [[1, 1]]]
+    longer = with_text({**batch, "token_type_ids": torch.ones(2, 3), "pixels": torch.ones(2, 1)}, 2)
+    assert longer["cross_attention_mask"][0, 2:].tolist() == [[[1, 1]]] * 3
+    assert longer["token_type_ids"].tolist() == [[1, 1, 1, 0, 0]] * 2
+    assert longer["input_ids"] is batch["input_ids"] and longer["pixels"].shape == (2, 1)
+
+
 def test_prompts_with_media_of_other_kinds_or_shapes_are_kept_apart():
     text, clip, longer = ({"input_ids": torch.ones(1, n)} for n in (2, 3, 4))
     clip["features"], longer["features"] = torch.ones(1, 5), torch.ones(1, 6)

@@ -16,12 +16,15 @@ def is_batch(messages: Any) -> bool:
     return isinstance(messages, Sequence) and bool(messages) and isinstance(messages[0], list | tuple)
 
 
-def collate_prompts(prompts: Sequence[dict[str, Tensor]], pad_id: int) -> dict[str, Tensor]:
+def collate_prompts(
+    prompts: Sequence[dict[str, Tensor]], pad_id: int, packed: frozenset[str] = frozenset()
+) -> dict[str, Tensor]:
     """Stacks prompts of batch size 1: per-token tensors are padded on the left, media tensors joined.
 
     Args:
         prompts: `Prompt.inputs`, each with `input_ids` of shape (1, length).
         pad_id: id that pads `input_ids`; everything else is padded with 0.
+        packed: media tensors of one row, in which the media of all prompts lie behind each other along the last axis.
     """
     longest = max(prompt["input_ids"].shape[1] for prompt in prompts)
     batch: dict[str, list[Tensor]] = {}
@@ -35,7 +38,7 @@ def collate_prompts(prompts: Sequence[dict[str, Tensor]], pad_id: int) -> dict[s
                 tensor = torch.nn.functional.pad(given, before, value=fill)
             if tensor is not None:
                 batch.setdefault(name, []).append(tensor)
-    return {name: _joined(tensors) for name, tensors in batch.items()}
+    return {name: torch.cat(tensors, dim=-1) if name in packed else _joined(tensors) for name, tensors in batch.items()}
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

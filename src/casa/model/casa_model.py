@@ -26,7 +26,7 @@ from casa.model.decoding import (
     cached_scores,
     require_ordinary_prefill,
 )
-from casa.model.families import media_batched_alike, media_token_ids, stop_ids, untrained_media
+from casa.model.families import media_batched_alike, media_token_ids, packed_media, stop_ids, untrained_media
 from casa.model.messages import ChatFormat, Message, Prompt
 from casa.model.outputs import Attribution, Response, StreamEvent, Usage, Verdict
 from casa.model.refusal import FIXED_REFUSAL
@@ -317,7 +317,8 @@ class CasaModel(nn.Module):
     def collate(self, prompts: Sequence[Prompt]) -> dict[str, Tensor]:
         """Prompts as one batch of model inputs, padded on the left."""
         pad = self.chat.tokenizer.pad_token_id
-        batch = collate_prompts([prompt.inputs for prompt in prompts], pad if pad is not None else self.stop_ids()[0])
+        pad = pad if pad is not None else self.stop_ids()[0]
+        batch = collate_prompts([prompt.inputs for prompt in prompts], pad, packed_media(self.base_model))
         return as_model_takes(batch, self.device, self.base_model.dtype)
 
     def stop_ids(self) -> list[int]:

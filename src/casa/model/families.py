@@ -13,6 +13,7 @@ from casa.model.embedded import base_source
 LORA_TARGETS = (
     *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
     *("qkv_proj", "gate_up_proj"),  # Phi fuses them
+    *("in_proj_qkv", "in_proj_z", "out_proj"),  # linear attention
 )
 SOURCE_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "gguf_file")  # which files, and from where
 _READERS = {  # attributes of processors that take such media
@@ -73,10 +74,12 @@ def _loader(source: str, **options: Any) -> tuple[Any, Any]:
 
 
 def _auto_class(config: Any) -> Any:
-    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMultimodalLM
+    import transformers as hf
 
-    autos = (AutoModelForMultimodalLM, AutoModelForImageTextToText, AutoModelForCausalLM)
-    return next((auto for auto in autos if type(config) in auto._model_mapping), AutoModelForCausalLM)
+    autos: list[Any] = [hf.AutoModelForMultimodalLM, hf.AutoModelForImageTextToText, hf.AutoModelForCausalLM]
+    if not config.is_encoder_decoder:
+        autos.append(hf.AutoModelForSeq2SeqLM)  # the only list that has Audio Flamingo 3
+    return next((auto for auto in autos if type(config) in auto._model_mapping), hf.AutoModelForCausalLM)
 
 
 def load_processor(source: str, **options: Any) -> Any:
@@ -201,10 +204,10 @@ def layers_of(model: Any) -> nn.ModuleList:
 def lora_targets(model: nn.Module, layers: int | None = None) -> list[str]:
     """Names of the projections of attention and MLP in the language model's layers (the first `layers`); towers are left alone.
 
+    So are layers that only images run through (Llama 3.2 Vision): training on text would leave their adapters as they began.
     Whole names, because PEFT cuts a regular expression down to the last part of names where a model has experts.
 
     Raises:
-    So are layers that only images run through (Llama 3.2 Vision): training on text would leave their adapters as they began.
         ValueError: the layers have no such projections.
     """
     crossing = getattr(text_config(model), "cross_attention_layers", None) or ()
