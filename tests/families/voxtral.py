@@ -1,4 +1,4 @@
-"""Mistral's speech models, whose chats mistral-common renders."""
+"""Mistral's models whose chats mistral-common renders."""
 
 from __future__ import annotations
 
@@ -81,5 +81,15 @@ def voxtral() -> Pieces:
     return random_model(hf.VoxtralForConditionalGeneration, config, tokenizer), processor
 
 
+def mistral() -> Pieces:
+    """Mistral, text only: the tokenizer stands alone."""
+    tokenizer = tekken_tokenizer()
+    ids = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    return random_model(hf.MistralForCausalLM, hf.MistralConfig(**TEXT, **ids), tokenizer), tokenizer
+
+
 RESERVED = CasaConfig(safe_token="<SPECIAL_100>", unsafe_token="<SPECIAL_101>")
-FAMILIES = (Family("Voxtral", voxtral, ("audio",), RESERVED, needs=("mistral_common",)),)
+FAMILIES = (
+    Family("Voxtral", voxtral, ("audio",), RESERVED, needs=("mistral_common",)),
+    Family("Mistral (mistral-common)", mistral, (), RESERVED, needs=("mistral_common",)),
+)

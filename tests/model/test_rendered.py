@@ -80,6 +80,14 @@ def test_what_the_tokenizer_does_not_take_is_a_clear_error(chat):
         chat.prompt(user("x"), tools=[{"type": "function", "function": {"name": "f"}}])
 
 
+def test_the_tokenizer_of_a_text_only_model_does_alone(chat):
+    alone = ChatFormat(chat.tokenizer, chat.tokens, RESERVED)
+    talk = [{"role": "system", "content": "Be brief."}, *user("hi")]
+    assert ids(alone, talk) == ids(chat, talk)
+    with pytest.raises(MessageError, match="cannot take audio"):
+        alone.prompt(sound("x"))
+
+
 def test_a_raw_prompt_holds_text_only(chat):
     assert chat.raw_prompt(user("hi")).ids == ids(chat, user("hi"))
     with pytest.raises(MessageError, match="placeholder"):

@@ -93,7 +93,7 @@ def load_processor(source: str, **options: Any) -> Any:
 
 def tokenizer_of(processor: Any) -> Any:
     """The tokenizer inside a processor (a tokenizer is its own)."""
-    return getattr(processor, "tokenizer", processor)
+    return processor if renders_to_ids(processor) else getattr(processor, "tokenizer", processor)  # it wraps another
 
 
 def renders_to_ids(tokenizer: Any) -> bool:
