@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from casa import CasaModel
+from casa import CasaConfig, CasaModel
+from casa.cache import cache_root
 from casa.errors import MissingDependencyError
-from casa.model.families import decoder_of, empty_base, lora_targets
+from casa.model.families import decoder_of, empty_base, load_base, load_processor, lora_targets
 from casa.model.quantization import BYTES_PER_WEIGHT, four_bit, quantized_layers
+from casa.nano.sources import LANGUAGE_MODEL, packaged_file
 from casa.training.recipe import run_recipe
 
 NANO = Path(__file__).parents[2] / "recipes" / "nano.yaml"
@@ -52,3 +54,15 @@ def test_a_weight_takes_as_many_bytes_as_estimated():
     packed, state = quantize_4bit(weight, blocksize=64, compress_statistics=True, quant_type="nf4")
     scales = state.absmax.nbytes + state.state2.absmax.nbytes
     assert (packed.nbytes + scales) / weight.numel() == pytest.approx(BYTES_PER_WEIGHT, rel=1e-3)
+
+
+def test_a_gguf_file_is_a_base_model(tmp_path):
+    gguf = packaged_file(LANGUAGE_MODEL, cache_root(), download=False)
+    options = {"gguf_file": gguf.name}
+    base = load_base(str(gguf.parent), torch.float32, **options)
+    casa = CasaModel.attach(base, load_processor(str(gguf.parent), **options), CasaConfig())
+    question = [{"role": "user", "content": "How do I bake bread?"}]
+    casa.save_pretrained(tmp_path)
+    loaded = CasaModel.from_pretrained(tmp_path, dtype=torch.float32, **options)
+    assert not casa.classify(question).failed
+    assert loaded.classify(question).p_unsafe == pytest.approx(casa.classify(question).p_unsafe, abs=1e-5)
