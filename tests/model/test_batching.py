@@ -1,11 +1,15 @@
 """Prompts become batches and come out of them as they went in."""
 
+from types import SimpleNamespace
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from casa.model.batching import (
     as_model_takes,
+    by_answer,
     by_media,
     by_prefill,
     collate_prompts,
@@ -90,6 +94,14 @@ def test_prompts_with_media_of_other_kinds_or_shapes_are_kept_apart():
     text, clip, longer = ({"input_ids": torch.ones(1, n)} for n in (2, 3, 4))
     clip["features"], longer["features"] = torch.ones(1, 5), torch.ones(1, 6)
     assert by_media([Prompt(inputs, []) for inputs in (text, clip, text, longer, clip)]) == [[0, 2], [1, 4], [3]]
+
+
+@pytest.mark.parametrize(("family", "groups"), [("mllama", [[0, 3], [1], [2]]), ("qwen2_5_omni", [[0, 1, 3], [2]])])
+def test_what_is_answered_together_has_one_prefill_and_media_that_the_family_takes_together(family, groups):
+    model = SimpleNamespace(config=SimpleNamespace(model_type=family))
+    text, image = {"input_ids": torch.ones(1, 2)}, {"input_ids": torch.ones(1, 2), "pixel_values": torch.ones(1, 3)}
+    prompts = [Prompt(text, []), Prompt(image, []), Prompt(text, [7]), Prompt(text, [])]
+    assert by_answer(model, prompts) == groups
 
 
 def test_media_take_the_type_of_the_weights_and_ids_keep_theirs():

@@ -22,7 +22,7 @@ from casa.baselines.run import Run
 from casa.method.config import CasaConfig
 from casa.method.gate import decide
 from casa.method.objective import class_weights
-from casa.model.batching import collate_prompts, with_given_ids
+from casa.model.batching import by_forward_pass, model_inputs, with_given_ids
 from casa.model.decoding import on_last_positions
 from casa.model.messages import ChatFormat, Message
 from casa.model.outputs import Verdict
@@ -96,10 +96,13 @@ class Guard:
         Raises:
             MessageError: a conversation is malformed, or holds a medium that the guard cannot take.
         """
-        prompts = [self.chat.prompt(conversation).inputs for conversation in messages]
-        batch = collate_prompts(prompts, self.chat.tokenizer.pad_token_id or 0)
-        inputs = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
-        return verdicts(verdict_logits(self.model, inputs, self.asked), self.threshold)
+        prompts = [self.chat.prompt(conversation) for conversation in messages]
+        found: dict[int, Verdict] = {}
+        for group in by_forward_pass(self.model, prompts):
+            inputs = model_inputs(self.model, [prompts[i] for i in group], self.chat.tokenizer.pad_token_id or 0)
+            logits = verdict_logits(self.model, inputs, self.asked)
+            found |= zip(group, verdicts(logits, self.threshold), strict=True)
+        return [found[i] for i in range(len(prompts))]
 
 
 def verdicts(logits: Tensor, threshold: float) -> list[Verdict]:

@@ -11,7 +11,7 @@ from transformers.generation.streamers import TextStreamer
 
 from casa.method.config import CasaConfig
 from casa.method.tokens import add_safety_tokens
-from casa.model.batching import by_prefill, collate_prompts, is_batch, with_given_ids
+from casa.model.batching import by_answer, is_batch, model_inputs, with_given_ids
 from casa.model.checkpoint import read_config, resolve
 from casa.model.families import load_base, load_processor, tokenizer_of, untrained_media
 from casa.model.messages import ChatFormat, Message, Prompt
@@ -92,10 +92,9 @@ class Undefended:
         """What the model writes behind each prompt and its prefill; arguments as of `respond`."""
         tokenizer = self.chat.tokenizer
         answers: dict[int, str] = {}
-        for group in by_prefill(prompts):
-            batch = collate_prompts([prompts[i].inputs for i in group], tokenizer.pad_token_id)
+        for group in by_answer(self.model, prompts):
+            batch = model_inputs(self.model, [prompts[i] for i in group], tokenizer.pad_token_id)
             inputs = with_given_ids(batch, prompts[group[0]].prefill_ids)
-            inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
             output = self.model.generate(**inputs, **{"do_sample": False, **arguments}, max_new_tokens=max_new_tokens)
             texts = tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
             answers |= {i: text.strip() for i, text in zip(group, texts, strict=True)}

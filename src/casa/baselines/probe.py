@@ -25,7 +25,7 @@ from casa.baselines.run import Run
 from casa.data.held_out import batches_of_like_length
 from casa.data.reading import Example
 from casa.errors import CheckpointError, DataError
-from casa.model.batching import by_prefill, collate_prompts
+from casa.model.batching import by_answer, by_forward_pass, model_inputs
 from casa.model.decoding import on_hidden_states, on_last_positions, only
 from casa.model.families import stop_ids
 from casa.model.messages import Message, Prompt
@@ -98,7 +98,7 @@ class Probed:
         """See `Defence.respond`; what is called unsafe gets the fixed refusal, and nothing is generated for it."""
         prompts = [self.base.chat.prompt(conversation) for conversation in messages]
         replies: dict[int, Reply] = {}
-        for group in by_prefill(prompts):
+        for group in by_answer(self.base.model, prompts):
             replies |= zip(group, self._replies([prompts[i] for i in group], max_new_tokens), strict=True)
         return [replies[i] for i in range(len(prompts))]
 
@@ -145,17 +145,19 @@ class _ProbeStep(LogitsProcessor):
 
 def batched(base: Undefended, prompts: Sequence[Prompt]) -> dict[str, Tensor]:
     """Prompts as one batch, on the model's device, without their prefills."""
-    batch = collate_prompts([prompt.inputs for prompt in prompts], base.chat.tokenizer.pad_token_id or 0)
-    return {name: tensor.to(base.model.device) for name, tensor in batch.items()}
+    return model_inputs(base.model, prompts, base.chat.tokenizer.pad_token_id or 0)
 
 
 @torch.inference_mode()
 def last_states(base: Undefended, prompts: Sequence[Prompt]) -> Tensor:
     """What enters the LM head at the last position of each prompt, shape (n, width); one prefill."""
-    seen: list[Tensor] = []
-    with on_hidden_states(base.model, "final", seen.append), on_last_positions(base.model, 1):
-        base.model(**batched(base, prompts), use_cache=False)
-    return seen[0][:, -1]
+    states: dict[int, Tensor] = {}
+    for group in by_forward_pass(base.model, prompts):
+        seen: list[Tensor] = []
+        with on_hidden_states(base.model, "final", seen.append), on_last_positions(base.model, 1):
+            base.model(**batched(base, [prompts[i] for i in group]), use_cache=False)
+        states |= zip(group, seen[0][:, -1], strict=True)
+    return torch.stack([states[i] for i in range(len(prompts))])
 
 
 def cached_last_states(base: Undefended, examples: Sequence[Example], batch_size: int) -> Tensor:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from casa.baselines.pretrained import Undefended
-from casa.model.batching import collate_prompts
 from casa.model.casa_model import CasaModel
 from casa.model.messages import Message, media_parts
 from casa.model.outputs import Attribution, Verdict
@@ -132,8 +131,7 @@ def prefill_times(
 
     `casa_first` is the order of the two, which callers alternate: the first one pays for cold caches.
     """
-    batch = collate_prompts([casa.chat.prompt(messages).inputs], pad_id=0)
-    inputs = {name: tensor.to(casa.device) for name, tensor in batch.items()}
+    inputs = casa.collate([casa.chat.prompt(messages)])
     head = base.model.get_output_embeddings()
 
     def plain() -> Tensor:

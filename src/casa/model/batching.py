@@ -6,14 +6,21 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from casa.model.families import media_batched_alike, packed_media
 from casa.model.messages import PER_TOKEN, Prompt
 
 
 def is_batch(messages: Any) -> bool:
     """Whether this is a list of conversations, not one conversation."""
     return isinstance(messages, Sequence) and bool(messages) and isinstance(messages[0], list | tuple)
+
+
+def model_inputs(model: Any, prompts: Sequence[Prompt], pad_id: int) -> dict[str, Tensor]:
+    """Prompts as one batch on the model's device: padded on the left, media in the type of its weights."""
+    batch = collate_prompts([prompt.inputs for prompt in prompts], pad_id, packed_media(model))
+    return as_model_takes(batch, model.device, model.dtype)
 
 
 def collate_prompts(
@@ -87,6 +94,20 @@ def _followed(tensor: Tensor, number: int) -> Tensor:
 def by_prefill(prompts: Sequence[Prompt]) -> list[list[int]]:
     """Indices of prompts in groups that have the same prefill: only such prompts can be answered as one batch."""
     return _groups([tuple(prompt.prefill_ids) for prompt in prompts])
+
+
+def by_forward_pass(model: nn.Module, prompts: Sequence[Prompt]) -> list[list[int]]:
+    """Indices of prompts in groups that may share a forward pass of the model."""
+    return by_media(prompts) if media_batched_alike(model) else [list(range(len(prompts)))]
+
+
+def by_answer(model: nn.Module, prompts: Sequence[Prompt]) -> list[list[int]]:
+    """Indices of prompts in groups that may be answered as one batch: with the same prefill, and sharing forward passes."""
+    return [
+        [alike[i] for i in group]
+        for alike in by_prefill(prompts)
+        for group in by_forward_pass(model, [prompts[i] for i in alike])
+    ]
 
 
 def by_media(prompts: Sequence[Prompt]) -> list[list[int]]:

@@ -17,7 +17,7 @@ from casa.method.config import CasaConfig
 from casa.method.gate import Decision
 from casa.method.tokens import SafetyTokens
 from casa.model.attribution import attributions
-from casa.model.batching import as_model_takes, by_media, by_prefill, collate_prompts, is_batch, until_stop
+from casa.model.batching import by_answer, by_forward_pass, is_batch, model_inputs, until_stop
 from casa.model.decoding import (
     CACHED_PROMPT,
     CachedPrompt,
@@ -26,7 +26,7 @@ from casa.model.decoding import (
     cached_scores,
     require_ordinary_prefill,
 )
-from casa.model.families import media_batched_alike, media_token_ids, packed_media, stop_ids, untrained_media
+from casa.model.families import media_token_ids, stop_ids, untrained_media
 from casa.model.messages import ChatFormat, Message, Prompt
 from casa.model.outputs import Attribution, Response, StreamEvent, Usage, Verdict
 from casa.model.refusal import FIXED_REFUSAL
@@ -142,7 +142,7 @@ class CasaModel(nn.Module):
     def judge(self, prompts: Sequence[Prompt]) -> list[Verdict]:
         """As `classify`, of prompts that `chat.prompt` has made."""
         verdicts: dict[int, Verdict] = {}
-        for group in self.batches(prompts):
+        for group in by_forward_pass(self.base_model, prompts):
             _, reader = self._read([prompts[i] for i in group])
             verdicts |= zip(group, self._verdicts(reader.decision(), reader.risk()), strict=True)
         return [verdicts[i] for i in range(len(prompts))]
@@ -181,12 +181,7 @@ class CasaModel(nn.Module):
             return self.respond([messages], max_new_tokens, **arguments)[0]
         prompts = [self.chat.prompt(conversation) for conversation in messages]
         responses: dict[int, Response] = {}
-        groups = [
-            [alike[i] for i in group]
-            for alike in by_prefill(prompts)
-            for group in self.batches([prompts[i] for i in alike])
-        ]
-        for group in groups:
+        for group in by_answer(self.base_model, prompts):
             verdicts: list[Verdict] = []
             chosen = [prompts[i] for i in group]
             answers = self._answers(chosen, max_new_tokens, verdicts.extend, arguments)
@@ -303,10 +298,6 @@ class CasaModel(nn.Module):
             self.base_model(**inputs, use_cache=False)
         return inputs, reader
 
-    def batches(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """Indices of prompts that may share a forward pass."""
-        return by_media(prompts) if media_batched_alike(self.base_model) else [list(range(len(prompts)))]
-
     def _verdicts(self, decision: Decision, risk: SafetyRisk) -> list[Verdict]:
         columns = (decision.p_unsafe.tolist(), decision.unsafe.tolist(), decision.failed.tolist(), risk.risk.tolist())
         return [
@@ -317,9 +308,7 @@ class CasaModel(nn.Module):
     def collate(self, prompts: Sequence[Prompt]) -> dict[str, Tensor]:
         """Prompts as one batch of model inputs, padded on the left."""
         pad = self.chat.tokenizer.pad_token_id
-        pad = pad if pad is not None else self.stop_ids()[0]
-        batch = collate_prompts([prompt.inputs for prompt in prompts], pad, packed_media(self.base_model))
-        return as_model_takes(batch, self.device, self.base_model.dtype)
+        return model_inputs(self.base_model, prompts, pad if pad is not None else self.stop_ids()[0])
 
     def stop_ids(self) -> list[int]:
         """Tokens that end an answer."""

@@ -201,7 +201,9 @@ def test_prompts_that_may_not_share_a_forward_pass_are_answered_one_after_the_ot
     together = answered(served_casa, turns)
     rows = []
     generate = served_casa.generate
-    monkeypatch.setattr(served_casa, "batches", lambda prompts: [[i] for i in range(len(prompts))])
+    monkeypatch.setattr(
+        "casa.serving.transformers.engine.by_forward_pass", lambda model, prompts: [[i] for i in range(len(prompts))]
+    )
     monkeypatch.setattr(
         served_casa, "generate", lambda **given: (rows.append(len(given["input_ids"])), generate(**given))[1]
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokenizers import Tokenizer
 
+from casa.model.batching import by_forward_pass
 from casa.model.families import text_config
 from casa.model.messages import Prompt
 from casa.model.outputs import Attribution, Verdict
@@ -140,7 +141,7 @@ class TransformersEngine:
                 for job, verdict in zip(batch, self._model.judge([job.prompt for job in batch]), strict=True):
                     job.emit(verdict)
             else:
-                for group in self._model.batches([job.prompt for job in batch]):
+                for group in by_forward_pass(self._model.base_model, [job.prompt for job in batch]):
                     self._generate([batch[i] for i in group])
         except BaseException as error:
             for job in batch:
