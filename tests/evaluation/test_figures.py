@@ -36,6 +36,12 @@ def results() -> dict[str, dict]:
         "nano_audio.json": {
             "curve": [{"step": n, "eval_word_error_rate": 0.9, "eval_letter_error_rate": 0.5} for n in (500, 1000)]
         },
+        "nano_vision.json": {
+            "curve": [
+                {"step": n, **dict.fromkeys(("strips", "pages"), {"characters": 0.1, "piece_characters": 0.3})}
+                for n in (1000, 2000)
+            ]
+        },
         "sweeps/examples.json": {"points": [{"value": n, "mean": means, "runs": [means]} for n in (50, 100)]},
     }
 

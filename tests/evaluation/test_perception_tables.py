@@ -1,4 +1,4 @@
-from casa.evaluation.perception_tables import hearing_table, perception_table
+from casa.evaluation.perception_tables import hearing_table, perception_table, reading_table
 
 from .samples import SOURCE
 
@@ -14,6 +14,12 @@ def test_the_hearing_table_leaves_empty_what_a_synthesizer_did_not_say():
     lines = hearing_table(result).splitlines()
     assert lines[2] == "| all | 25.0 (10.0-40.0) | 7 | 25.0 (10.0-40.0) | 7 |"
     assert lines[3] == "| flite | 25.0 (10.0-40.0) | 7 |  | 0 |"
+
+
+def test_the_reading_table_has_both_ways_of_reading():
+    result = {**SOURCE, **{name: {"by_pieces": RATE, "by_characters": RATE} for name in ("instructions", "lists")}}
+    lines = reading_table(result).splitlines()
+    assert lines[2:4] == [f"| {name} | 7 | 25.0 (10.0-40.0) | 25.0 (10.0-40.0) |" for name in ("instructions", "lists")]
 
 
 def test_the_perception_table_has_a_row_for_each_rate_and_each_form():

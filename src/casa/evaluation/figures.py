@@ -201,6 +201,23 @@ def hearing_figure(result: Result) -> Figure:
     return figure
 
 
+def reading_figure(result: Result) -> Figure:
+    """Dev character error rates of the vision tower over its training."""
+    figure, (axis,) = _figure()
+    steps = [point["step"] for point in result["curve"]]
+    for kind, label, colour in (
+        ("pages", "pages", COLOURS["malicious"]),
+        ("strips", "single lines", COLOURS["benign"]),
+    ):
+        for reading, style in (("piece_characters", "-"), ("characters", ":")):
+            rates = [point[kind][reading] for point in result["curve"]]
+            by = "pieces" if style == "-" else "the character head"
+            axis.plot(steps, rates, style, color=colour, marker=".", label=f"{label}, by {by}")
+    axis.set(xlabel="step", ylabel="character error rate (dev)", ylim=(0, 1))
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
 FIGURES: dict[str, tuple[str, Callable[[Result], Any]]] = {
     "roc": ("nano_text.json", roc_figure),
     "v_s": ("nano_text.json", histogram_figure),
@@ -212,6 +229,7 @@ FIGURES: dict[str, tuple[str, Callable[[Result], Any]]] = {
     "noise": ("nano_noise.json", noise_figure),
     "training": ("nano_v_s.json", training_figure),
     "hearing": ("nano_audio.json", hearing_figure),
+    "reading": ("nano_vision.json", reading_figure),
     "learning_curve": ("sweeps/examples.json", learning_curve_figure),
 }
 

@@ -16,6 +16,15 @@ def hearing_table(result: Result) -> str:
     return "\n".join([*lines, "", source_line(result)])
 
 
+def reading_table(result: Result) -> str:
+    """Character error rates of the vision tower alone."""
+    lines = header("pictures", "n", "character error rate %, by pieces", "by the character head")
+    for name in ("instructions", "lists"):
+        pieces, characters = result[name]["by_pieces"], result[name]["by_characters"]
+        lines.append(f"| {name} | {pieces['items']} | {percent(pieces)} | {percent(characters)} |")
+    return "\n".join([*lines, "", source_line(result)])
+
+
 def perception_table(result: Result) -> str:
     """What the undefended model reads, hears and sees, and how far it follows other forms as it follows text."""
     lines = header("what", "n", "%")

@@ -16,7 +16,7 @@ from casa.evaluation.attack_tables import (
     length_table,
 )
 from casa.evaluation.paper_tables import ablation_table, paired_table, paper_table, seeds_table
-from casa.evaluation.perception_tables import hearing_table, perception_table
+from casa.evaluation.perception_tables import hearing_table, perception_table, reading_table
 from casa.evaluation.table_parts import Result, header, percent, source_line
 from casa.evaluation.text_tables import (
     adapters_table,
@@ -101,6 +101,7 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_adapters": ("nano_adapters.json", adapters_table),
     "nano_adaptive": ("nano_adaptive.json", adaptive_table),
     "nano_hearing": ("nano_hearing.json", hearing_table),
+    "nano_reading": ("nano_reading.json", reading_table),
     "nano_perception": ("nano_perception.json", perception_table),
     "nano_carryover": ("nano_carryover.json", carryover_table),
     "nano_eval": ("nano_eval.json", benchmarks_table),

@@ -1,0 +1,76 @@
+"""`python -m casa.evaluation.nano_reading RUN`: how well a trained vision tower alone reads; writes results/nano_reading.json.
+
+RUN is the folder of `casa.nano.vision.train`. The pictures are those of `nano_perception`: held-out texts in held-out fonts, and
+lists. Each of the tower's vectors is read as the nearest piece of the language model's, which takes no part, and by the character
+head of the training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from casa.data.held_out import held_out_queries
+from casa.evaluation.measurement import write_result
+from casa.evaluation.perception import Item, characters, error_rate, lists, rendered
+from casa.hashing import sha256_of
+from casa.nano.vision.read import TOWER_FILE, Reader, edit_distance
+
+
+def reading_figures(reader: Reader, items: Sequence[Item]) -> dict[str, Any]:
+    """Character error rates of what is read in pictures, by pieces and by the character head.
+
+    Args:
+        reader: the tower.
+        items: pictures and what they say.
+    """
+    right = [_without_gaps(item.right) for item in items]
+    wrong: dict[str, list[int]] = {"by_pieces": [], "by_characters": []}
+    for item, text in zip(track(items, "Reading", console=Console(stderr=True)), right, strict=True):
+        picture = torch.from_numpy(np.array(_image_of(item).convert("RGB")))[None]
+        (found,) = reader.read(picture)
+        for name, read in zip(wrong, (found.piece_text, found.text), strict=True):
+            wrong[name].append(edit_distance(_without_gaps(read), text))
+    length = np.array([len(text) for text in right])
+    return {name: error_rate(np.array(errors), length)._asdict() for name, errors in wrong.items()}
+
+
+def _image_of(item: Item) -> Any:
+    (image,) = (part["image"] for part in item.conversation[0]["content"] if part["type"] == "image")
+    return image
+
+
+def _without_gaps(text: str) -> str:
+    """The text with single blanks, and none before a digit: there the blank is a piece of its own, which pictures do not show."""
+    return re.sub(r" (?=\d)", "", characters(text))
+
+
+def main() -> None:
+    """Entry; see `--help`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="folder of a finished training")
+    parser.add_argument("--split", choices=("dev", "test"), default="test")
+    parser.add_argument("--limit", type=int, default=100, help="most pictures of each kind")
+    parser.add_argument("--seed", type=int, default=0, help="of texts, styles and lists")
+    parser.add_argument("--out", type=Path, default=Path("results/nano_reading.json"))
+    options = parser.parse_args()
+    texts = [example.text for example in held_out_queries(options.split, options.seed, options.limit)["benign"]]
+    kinds = {
+        "instructions": rendered(texts, options.split, options.seed),
+        "lists": lists(len(texts), options.split, options.seed),
+    }
+    reader = Reader.from_folder(options.run)
+    figures = {name: reading_figures(reader, items) for name, items in kinds.items()}
+    write_result(options, torch.device("cpu"), {"tower_sha256": sha256_of(options.run / TOWER_FILE), **figures})
+
+
+if __name__ == "__main__":
+    main()
