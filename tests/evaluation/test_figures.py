@@ -38,7 +38,7 @@ def results() -> dict[str, dict]:
         },
         "nano_vision.json": {
             "curve": [
-                {"step": n, **dict.fromkeys(("strips", "pages"), {"characters": 0.1, "piece_characters": 0.3})}
+                {"step": n, **{kind: {"characters": 0.1, "piece_characters": 0.3} for kind in ("strips", "pages")}}
                 for n in (1000, 2000)
             ]
         },
