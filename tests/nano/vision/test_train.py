@@ -18,7 +18,9 @@ from casa.nano.vision.batches import TrainingBatches
 from casa.nano.vision.read import Reader
 from casa.nano.vision.recipe import VisionRecipe
 from casa.nano.vision.tower import tower_config
-from casa.nano.vision.train import CHECKPOINT_FILE, run_vision
+from casa.nano.vision.train import CHECKPOINT_FILE, Training, run_vision
+from casa.nano.vision.vocabulary import load_tokenizer, read_vocabulary
+from casa.training.yaml_fields import parse_recipe
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "nano_vision.yaml"
 
@@ -99,6 +101,23 @@ def test_a_finished_run_is_not_run_again_and_its_folder_is_no_other_runs(uninter
     assert run_vision(RECIPE, overrides(uninterrupted, "--log_steps", "1"))["steps"] == 6
     with pytest.raises(CasaError, match="another run"):
         run_vision(RECIPE, overrides(uninterrupted, "--seed", "1"))
+
+
+def test_a_further_run_begins_with_an_earlier_ones_tower_and_heads(uninterrupted, tmp_path):
+    vocabulary = read_vocabulary(load_tokenizer())
+    recipe = parse_recipe(RECIPE, overrides(tmp_path, "--tower_run", str(uninterrupted)), (VisionRecipe,))[0]
+    training = Training(recipe, vocabulary, torch.device("cpu"))
+    earlier = load_file(uninterrupted / "tower.safetensors")
+    assert all(torch.equal(tensor, earlier[name].float()) for name, tensor in training.tower.state_dict().items())
+    heads = load_file(uninterrupted / "heads.safetensors")
+    assert all(torch.equal(tensor, heads[name]) for name, tensor in training.heads.state_dict().items())
+
+
+@pytest.mark.parametrize(("fields", "message"), [((), "no finished run"), (("--hidden_size", "128"), "another shape")])
+def test_a_run_cannot_go_on_from_an_unfinished_one_or_one_of_another_shape(uninterrupted, tmp_path, fields, message):
+    run = uninterrupted if fields else tmp_path / "none"
+    with pytest.raises(CasaError, match=message):
+        run_vision(RECIPE, overrides(tmp_path / "new", "--tower_run", str(run), *fields))
 
 
 def test_a_training_that_blows_up_stops_and_keeps_its_last_checkpoint(tmp_path):

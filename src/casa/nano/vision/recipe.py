@@ -18,6 +18,7 @@ class VisionRecipe:
         depth: blocks of the tower.
         hidden_size: its width, a multiple of 64.
         intermediate_size: of its MLPs.
+        tower_run: folder of a finished run, whose tower and heads this one goes on from; "" begins with random weights.
         steps: in all.
         strip_steps: of stage 1.
         cells_per_batch: cells of 28 px in a batch; a strip has 12.
@@ -47,6 +48,7 @@ class VisionRecipe:
     depth: int = 6
     hidden_size: int = 256
     intermediate_size: int = 768
+    tower_run: str = ""
     steps: int = 30000
     strip_steps: int = 5000
     cells_per_batch: int = 384

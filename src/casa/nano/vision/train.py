@@ -21,6 +21,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
+from casa.errors import CasaError
 from casa.nano.pictures.fonts import Family, families_of
 from casa.nano.vision.batches import Artist, Batch, TrainingBatches, dev_batches
 from casa.nano.vision.kernels import training_attention
@@ -45,6 +46,9 @@ class Training:
         recipe: how to train.
         vocabulary: the pieces to read.
         device: where.
+
+    Raises:
+        CasaError: the run that it goes on from is not finished, or its tower has another shape or reads other pieces.
     """
 
     def __init__(self, recipe: VisionRecipe, vocabulary: Vocabulary, device: torch.device) -> None:
@@ -56,11 +60,25 @@ class Training:
             torch.manual_seed(recipe.seed)
             self.heads = ReadingHeads(self.tower.merger.hidden_size, embeddings).to(device)
         self.reader = Reader(self.tower, self.heads, vocabulary)
+        if recipe.tower_run:
+            self._take_over(Path(recipe.tower_run))
         self.optimizers = make_optimizers(self.tower, self.heads, recipe)
         self.schedules = make_schedules(self.optimizers, recipe)
         self.seen: Counter[str] = Counter()
         self.curve: list[dict[str, Any]] = []
         self.seconds = 0.0
+
+    def _take_over(self, run: Path) -> None:
+        if not (run / SUMMARY_FILE).is_file():
+            raise CasaError(f"{run} is no finished run: it lacks {SUMMARY_FILE}")
+        earlier = Reader.from_folder(run)
+        if earlier.vocabulary.ids != self.reader.vocabulary.ids:
+            raise CasaError(f"the tower of {run} reads other pieces")
+        try:
+            self.tower.load_state_dict(earlier.tower.state_dict())
+        except RuntimeError as error:
+            raise CasaError(f"the tower of {run} has another shape: {error}") from error
+        self.heads.load_state_dict(earlier.heads.state_dict())
 
     def learn(self, batch: Batch) -> Losses:
         """One step.
@@ -222,6 +240,8 @@ class _Log:
 def _made_of(recipe: VisionRecipe, families: tuple[Family, ...]) -> dict[str, Any]:
     """What a run's weights depend on."""
     kept = {name: value for name, value in asdict(recipe).items() if name not in SETTINGS_OF_THE_MACHINE}
+    if not kept["tower_run"]:
+        del kept["tower_run"]
     return {"recipe": kept, "fonts": {family.name: [file.name for file in family.files] for family in families}}
 
 
