@@ -40,6 +40,8 @@ def vision_run(tmp_path):
         {name: value.to(torch.bfloat16) for name, value in tower.state_dict().items()}, folder / "tower.safetensors"
     )
     tower.config.to_json_file(folder / "config.json")
+    save_file({"blank": torch.zeros(32)}, folder / "heads.safetensors")
+    (folder / "vocabulary.json").write_text("[5, 6]\n")
     return folder
 
 

@@ -1,6 +1,6 @@
-"""`python -m casa.evaluation.nano_reading RUN`: how well a trained vision tower alone reads; writes results/nano_reading.json.
+"""`python -m casa.evaluation.nano_reading`: how well casa-nano's vision tower alone reads; writes results/nano_reading.json.
 
-RUN is the folder of `casa.nano.vision.train`. The pictures are those of `nano_perception`: held-out texts in held-out fonts, and
+The pictures are those of `nano_perception`: held-out texts in held-out fonts, and
 lists. Each of the tower's vectors is read as the nearest piece of the language model's, which takes no part, and by the character
 head of the training.
 """
@@ -22,6 +22,7 @@ from casa.data.held_out import held_out_queries
 from casa.evaluation.measurement import write_result
 from casa.evaluation.perception import Item, characters, error_rate, lists, rendered
 from casa.hashing import sha256_of
+from casa.nano.trained import trained_folder
 from casa.nano.vision.read import TOWER_FILE, Reader, edit_distance
 
 
@@ -56,7 +57,13 @@ def _without_gaps(text: str) -> str:
 def main() -> None:
     """Entry; see `--help`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="folder of a finished training")
+    parser.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        default=trained_folder() / "vision",
+        help="folder of a training; else the shipped tower",
+    )
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--limit", type=int, default=100, help="most pictures of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of texts, styles and lists")

@@ -18,11 +18,12 @@ from safetensors.torch import load_file, save_file
 from casa.errors import DataError
 from casa.hashing import sha256_of
 from casa.nano.trained import CONFIG_FILE, MANIFEST_FILE, PARTS, TOWER_FILE, parts_of, trained_folder
+from casa.nano.vision.read import HEADS_FILE, VOCABULARY_FILE
 from casa.training.recipe import SUMMARY_FILE
 
 MOST_BYTES = 70_000_000
 FILES = {
-    "vision": (TOWER_FILE, CONFIG_FILE),
+    "vision": (TOWER_FILE, CONFIG_FILE, HEADS_FILE, VOCABULARY_FILE),  # the heads, so that training can go on
     "audio": (TOWER_FILE,),
     "reading": ("adapter_model.safetensors", "adapter_config.json"),
 }

@@ -69,8 +69,8 @@ class Training:
         self.seconds = 0.0
 
     def _take_over(self, run: Path) -> None:
-        if not (run / SUMMARY_FILE).is_file():
-            raise CasaError(f"{run} is no finished run: it lacks {SUMMARY_FILE}")
+        if not (run / TOWER_FILE).is_file():
+            raise CasaError(f"{run} is no finished run: it lacks {TOWER_FILE}")
         earlier = Reader.from_folder(run)
         if earlier.vocabulary.ids != self.reader.vocabulary.ids:
             raise CasaError(f"the tower of {run} reads other pieces")
