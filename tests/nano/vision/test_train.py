@@ -19,7 +19,6 @@ from casa.nano.vision.read import Reader
 from casa.nano.vision.recipe import VisionRecipe
 from casa.nano.vision.tower import tower_config
 from casa.nano.vision.train import CHECKPOINT_FILE, Training, run_vision
-from casa.nano.vision.vocabulary import load_tokenizer, read_vocabulary
 from casa.training.yaml_fields import parse_recipe
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "nano_vision.yaml"
@@ -104,9 +103,9 @@ def test_a_finished_run_is_not_run_again_and_its_folder_is_no_other_runs(uninter
 
 
 def test_a_further_run_begins_with_an_earlier_ones_tower_and_heads(uninterrupted, tmp_path):
-    vocabulary = read_vocabulary(load_tokenizer())
     recipe = parse_recipe(RECIPE, overrides(tmp_path, "--tower_run", str(uninterrupted)), (VisionRecipe,))[0]
-    training = Training(recipe, vocabulary, torch.device("cpu"))
+    reader = Reader.from_folder(uninterrupted)
+    training = Training(recipe, reader.vocabulary, torch.device("cpu"), reader)
     earlier = load_file(uninterrupted / "tower.safetensors")
     assert all(torch.equal(tensor, earlier[name].float()) for name, tensor in training.tower.state_dict().items())
     heads = load_file(uninterrupted / "heads.safetensors")

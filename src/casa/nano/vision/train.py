@@ -46,12 +46,15 @@ class Training:
         recipe: how to train.
         vocabulary: the pieces to read.
         device: where.
+        earlier: tower and heads that it goes on from; None begins with random weights.
 
     Raises:
-        CasaError: the run that it goes on from is not finished, or its tower has another shape or reads other pieces.
+        CasaError: the earlier tower has another shape.
     """
 
-    def __init__(self, recipe: VisionRecipe, vocabulary: Vocabulary, device: torch.device) -> None:
+    def __init__(
+        self, recipe: VisionRecipe, vocabulary: Vocabulary, device: torch.device, earlier: Reader | None = None
+    ) -> None:
         embeddings = class_embeddings(vocabulary)
         config = tower_config(recipe.depth, recipe.hidden_size, recipe.intermediate_size, embeddings.shape[1])
         self.recipe, self.device, self.step = recipe, device, 0
@@ -60,24 +63,19 @@ class Training:
             torch.manual_seed(recipe.seed)
             self.heads = ReadingHeads(self.tower.merger.hidden_size, embeddings).to(device)
         self.reader = Reader(self.tower, self.heads, vocabulary)
-        if recipe.tower_run:
-            self._take_over(Path(recipe.tower_run))
+        if earlier is not None:
+            self._take_over(earlier)
         self.optimizers = make_optimizers(self.tower, self.heads, recipe)
         self.schedules = make_schedules(self.optimizers, recipe)
         self.seen: Counter[str] = Counter()
         self.curve: list[dict[str, Any]] = []
         self.seconds = 0.0
 
-    def _take_over(self, run: Path) -> None:
-        if not (run / TOWER_FILE).is_file():
-            raise CasaError(f"{run} is no finished run: it lacks {TOWER_FILE}")
-        earlier = Reader.from_folder(run)
-        if earlier.vocabulary.ids != self.reader.vocabulary.ids:
-            raise CasaError(f"the tower of {run} reads other pieces")
+    def _take_over(self, earlier: Reader) -> None:
         try:
             self.tower.load_state_dict(earlier.tower.state_dict())
         except RuntimeError as error:
-            raise CasaError(f"the tower of {run} has another shape: {error}") from error
+            raise CasaError(f"the tower of {self.recipe.tower_run} has another shape: {error}") from error
         self.heads.load_state_dict(earlier.heads.state_dict())
 
     def learn(self, batch: Batch) -> Losses:
@@ -153,8 +151,9 @@ def run_vision(path: Path, overrides: list[str]) -> dict[str, Any] | None:
         return earlier
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_float32_matmul_precision("high")  # TensorFloat32 on a GPU; nothing changes on a CPU
-    vocabulary = read_vocabulary(load_tokenizer())
-    training = Training(recipe, vocabulary, device)
+    tower = _earlier_tower(recipe)
+    vocabulary = read_vocabulary(load_tokenizer()) if tower is None else tower.vocabulary
+    training = Training(recipe, vocabulary, device, tower)
     if (checkpoint := output / CHECKPOINT_FILE).is_file():
         training.load(checkpoint)
     measured = dev_batches(recipe, Artist(dev, "dev", vocabulary))
@@ -166,6 +165,16 @@ def run_vision(path: Path, overrides: list[str]) -> dict[str, Any] | None:
     summary = _summary(training, measured)
     finished.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
+
+
+def _earlier_tower(recipe: VisionRecipe) -> Reader | None:
+    """What this run goes on from; it keeps its pieces, whatever the corpus has become since."""
+    if not recipe.tower_run:
+        return None
+    run = Path(recipe.tower_run)
+    if not (run / TOWER_FILE).is_file():
+        raise CasaError(f"{run} is no finished run: it lacks {TOWER_FILE}")
+    return Reader.from_folder(run)
 
 
 def _go_on(training: Training, batches: TrainingBatches, dev: dict[str, list[Batch]], deadline: float | None) -> bool:
