@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,31 +189,36 @@ def learning_curve_figure(result: Result) -> Figure:
 
 def hearing_figure(result: Result) -> Figure:
     """Dev error rates of the audio tower over its training."""
-    figure, (axis,) = _figure()
-    steps = [point["step"] for point in result["curve"]]
-    for name, label, colour in (
-        ("word_error_rate", "words of sentences", COLOURS["malicious"]),
-        ("letter_error_rate", "letters of spelled words", COLOURS["benign"]),
-    ):
-        axis.plot(steps, [point[f"eval_{name}"] for point in result["curve"]], color=colour, marker=".", label=label)
-    axis.set(xlabel="step", ylabel="error rate (dev)", ylim=(0, None))
-    axis.legend(frameon=False)
-    return figure
+    curve, red, blue = result["curve"], COLOURS["malicious"], COLOURS["benign"]
+    words = [point["eval_word_error_rate"] for point in curve]
+    letters = [point["eval_letter_error_rate"] for point in curve]
+    lines = {"words of sentences": (words, red, "-"), "letters of spelled words": (letters, blue, "-")}
+    return _error_rates_figure(curve, lines, "error rate (dev)")
 
 
 def reading_figure(result: Result) -> Figure:
     """Dev character error rates of the vision tower over its training."""
+    curve = result["curve"]
+    lines = {
+        f"{label}, by {by}": ([point[kind][reading] for point in curve], colour, style)
+        for kind, label, colour in (
+            ("pages", "pages", COLOURS["malicious"]),
+            ("strips", "single lines", COLOURS["benign"]),
+        )
+        for reading, by, style in (("piece_characters", "pieces", "-"), ("characters", "the character head", ":"))
+    }
+    return _error_rates_figure(curve, lines, "character error rate (dev)")
+
+
+def _error_rates_figure(
+    curve: Sequence[dict[str, Any]], lines: dict[str, tuple[list[float], str, str]], ylabel: str
+) -> Figure:
+    """Error rates at each point of a learning curve: by label, with colour and line style."""
     figure, (axis,) = _figure()
-    steps = [point["step"] for point in result["curve"]]
-    for kind, label, colour in (
-        ("pages", "pages", COLOURS["malicious"]),
-        ("strips", "single lines", COLOURS["benign"]),
-    ):
-        for reading, style in (("piece_characters", "-"), ("characters", ":")):
-            rates = [point[kind][reading] for point in result["curve"]]
-            by = "pieces" if style == "-" else "the character head"
-            axis.plot(steps, rates, style, color=colour, marker=".", label=f"{label}, by {by}")
-    axis.set(xlabel="step", ylabel="character error rate (dev)", ylim=(0, 1))
+    steps = [point["step"] for point in curve]
+    for label, (rates, colour, style) in lines.items():
+        axis.plot(steps, rates, style, color=colour, marker=".", label=label)
+    axis.set(xlabel="step", ylabel=ylabel, ylim=(0, None))
     axis.legend(frameon=False, fontsize=8)
     return figure
 

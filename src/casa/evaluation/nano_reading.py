@@ -22,6 +22,7 @@ from casa.data.held_out import held_out_queries
 from casa.evaluation.measurement import write_result
 from casa.evaluation.perception import Item, characters, error_rate, lists, rendered
 from casa.hashing import sha256_of
+from casa.model.messages import media_parts
 from casa.nano.trained import trained_folder
 from casa.nano.vision.read import TOWER_FILE, Reader, edit_distance
 
@@ -36,17 +37,13 @@ def reading_figures(reader: Reader, items: Sequence[Item]) -> dict[str, Any]:
     right = [_without_gaps(item.right) for item in items]
     wrong: dict[str, list[int]] = {"by_pieces": [], "by_characters": []}
     for item, text in zip(track(items, "Reading", console=Console(stderr=True)), right, strict=True):
-        picture = torch.from_numpy(np.array(_image_of(item).convert("RGB")))[None]
+        (part,) = media_parts(item.conversation)
+        picture = torch.from_numpy(np.array(part["image"].convert("RGB")))[None]
         (found,) = reader.read(picture)
         for name, read in zip(wrong, (found.piece_text, found.text), strict=True):
             wrong[name].append(edit_distance(_without_gaps(read), text))
     length = np.array([len(text) for text in right])
     return {name: error_rate(np.array(errors), length)._asdict() for name, errors in wrong.items()}
-
-
-def _image_of(item: Item) -> Any:
-    (image,) = (part["image"] for part in item.conversation[0]["content"] if part["type"] == "image")
-    return image
 
 
 def _without_gaps(text: str) -> str:

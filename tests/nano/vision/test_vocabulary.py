@@ -11,7 +11,7 @@ from casa.nano.vision.vocabulary import Vocabulary, class_embeddings, decode_cha
 
 def test_every_word_of_the_corpus_is_in_the_vocabulary(vocabulary):
     assert all(vocabulary.pieces(word) is not None for word in read_corpus("train").words)
-    assert 8000 < len(vocabulary) < 16000
+    assert 8000 < len(vocabulary) < 13000
 
 
 def test_a_text_is_cut_as_the_language_model_cuts_it_after_a_space(vocabulary):
