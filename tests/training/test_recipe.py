@@ -1,6 +1,7 @@
 """Whole training runs on a tiny model: they end, they learn, and a killed one goes on as if nothing had happened."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from safetensors.torch import load_file
 
 from casa import CasaModel
 from casa.errors import CasaError, CheckpointError, UnsafeStateError
+from casa.method.config import CasaConfig
+from casa.method.tokens import SafetyTokens
+from casa.model.checkpoint import read_config, write_config
 from casa.training.balanced_trainer import newest_checkpoint
 from casa.training.recipe import read_recipe, run_recipe
 from casa.training.trainer import CasaTrainer
@@ -178,6 +182,17 @@ def test_a_run_can_go_on_from_a_trained_model(uninterrupted, tiny_base_folder, t
     more = ("--init_from", str(uninterrupted), "--max_steps", "1", *FROZEN)
     run_recipe(NANO, overrides(tiny_base_folder, tmp_path, *more))
     assert same(weights(tmp_path), weights(uninterrupted))
+
+
+def test_a_run_can_start_from_a_model_of_a_fine_tuned_variant(uninterrupted, tiny_base_folder, tmp_path):
+    start = tmp_path / "start"
+    shutil.copytree(uninterrupted, start)
+    content = read_config(start)
+    base = {**content["base_model"], "layers": "of a variant"}
+    write_config(start, CasaConfig.from_dict(content["casa"]), base, SafetyTokens(**content["tokens"]))
+    more = ("--init_from", str(start), "--max_steps", "1", *FROZEN)
+    run_recipe(NANO, overrides(tiny_base_folder, tmp_path / "run", *more))
+    assert same(weights(tmp_path / "run"), weights(uninterrupted))
 
 
 def test_going_on_from_a_model_of_another_base_is_refused(tiny_base_folder, tmp_path):

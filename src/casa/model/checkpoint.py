@@ -131,13 +131,19 @@ def load(
     return CasaModel(model, processor, attention, tokens, config, content["base_model"]).eval()
 
 
-def load_trained_weights(model: CasaModel, folder: Path) -> None:
+def load_trained_weights(model: CasaModel, folder: Path, variants: bool = False) -> None:
     """Puts the weights of a saved CASA model into a freshly attached one of the same shape, to train on.
+
+    Args:
+        model: changed in place.
+        folder: written by `save`.
+        variants: whether a fine-tuned variant of the base model it was trained on will do, as a start.
 
     Raises:
         CheckpointError: the folder is no intact CASA model, or of another base model or shape.
     """
-    require_same_base(read_config(folder)["base_model"], model.base, folder)
+    saved = read_config(folder)["base_model"]
+    require_same_base(saved, {**model.base, "layers": ""} if variants else model.base, folder)
     load_adapter(model.model, folder)
     _load_attention(model.safety_attention, folder / ATTENTION_FILE)
 

@@ -48,7 +48,8 @@ class Recipe:
 
     Attributes:
         base_model: hub id, folder, or "casa-nano".
-        init_from: CASA model to go on from ("casa-nano", a folder, or a hub id); None starts afresh.
+        init_from: CASA model to go on from ("casa-nano", a folder, or a hub id), trained on this base model or a fine-tuned variant
+            of it; None starts afresh.
         dtype: type of the base model's weights; adapters are always float32.
         quantization: "4bit" loads the decoder's linear layers in 4 bits (QLoRA; needs bitsandbytes).
         train_files: data files; "seed" is the data set that is shipped.
@@ -224,7 +225,7 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     set_seed(training.seed)  # the Trainer would only seed after the adapter has got its first weights
     casa = CasaModel.attach(base, processor, config, **recipe.lora)
     if recipe.init_from is not None:
-        load_trained_weights(casa, resolve(recipe.init_from))
+        load_trained_weights(casa, resolve(recipe.init_from), variants=True)
     dataset = ConditionalDataset(answered, casa.chat, recipe.max_response_tokens)
     dev = held_out_queries("dev", seed=0, limit=recipe.dev_limit, sources=recipe.train_files)
     trainer = CasaTrainer(casa, dataset, dev, training)

@@ -9,6 +9,8 @@ from PIL import Image
 
 from casa.nano.align.examples import Layouter
 from casa.nano.align.layouts import BLANK
+from casa.nano.pictures.questions import Question
+from casa.nano.pictures.scenes import sample_scene
 
 TEXT = "Name three things that are baked with flour."
 
@@ -68,6 +70,21 @@ def test_a_pictures_positions_are_those_of_a_real_one(layouter, processor, tiny_
         real["input_ids"], image_grid_thw=real["image_grid_thw"], attention_mask=real["attention_mask"]
     )
     assert torch.equal(positions[:, 0], found.positions)
+
+
+def test_a_scene_is_laid_out_by_its_words_and_the_answer_ends_the_ids(layouter, processor):
+    scene = sample_scene(random.Random(3), 224, 196)
+    found = layouter.asked(scene, Question("How many shapes are there?", "4"), random.Random(0))
+    words = processor.tokenizer.decode(found.layout[found.layout != BLANK]).split()
+    assert sorted(words) == sorted(word for shape in scene.shapes for word in shape.name.split())
+    assert len(found.layout) == 8 * 7
+    answer = processor.tokenizer.decode(found.ids[-found.answer :])
+    assert answer == "4<|im_end|>" and "How many shapes are there?" in processor.tokenizer.decode(found.ids)
+
+
+def test_an_answer_that_holds_a_placeholder_is_left_out(layouter, processor):
+    placeholder = processor.tokenizer.convert_tokens_to_ids(processor.audio_token)
+    assert layouter.laid(TEXT, [5, placeholder], "sound", False, random.Random(0)) is None
 
 
 def test_what_does_not_fit_is_left_out(layouter):

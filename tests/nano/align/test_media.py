@@ -15,6 +15,8 @@ from casa.nano.align.examples import FOLLOW, Layouter
 from casa.nano.align.media import Towers
 from casa.nano.align.reader import Reader
 from casa.nano.pictures.fonts import families_of
+from casa.nano.pictures.questions import Question
+from casa.nano.pictures.scenes import sample_scene
 
 TEXT = "Name three things that are baked with flour."
 FORMS = ["sound", pytest.param("picture", marks=pytest.mark.skipif(not families_of("train"), reason="no fonts"))]
@@ -50,6 +52,17 @@ def test_the_reader_sees_what_the_model_sees_in_use(towers, processor, tiny_base
     expected = tiny_base(**inputs).logits[0, -1]
     logits, _ = Reader(tiny_base, 2, 5, {})([(laid, form)], 0.0, torch.Generator())
     assert torch.allclose(logits[0], expected, atol=1e-4)
+
+
+def test_scenes_are_real_pictures_only_for_a_tower_that_knows_them(towers, processor, tiny_base):
+    scene = sample_scene(random.Random(3), 224, 196)
+    layouter = Layouter(processor, tiny_base, 8, towers)
+    question = Question("How many shapes are there?", "4")
+    assert layouter.asked(scene, question, random.Random(0), real=True).vectors is None
+    towers.scenes = True
+    laid = layouter.asked(scene, question, random.Random(0), real=True)
+    placeholder = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+    assert len(laid.vectors) == int((laid.ids == placeholder).sum()) == 8 * 7
 
 
 def test_speech_that_is_too_long_is_left_out(towers):

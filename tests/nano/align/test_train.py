@@ -1,6 +1,7 @@
 """Teaching ends, learns, and goes on from a checkpoint as if nothing had happened."""
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor
 
 from casa.data.reading import read_examples
-from casa.errors import CasaError
+from casa.errors import CasaError, CheckpointError
 from casa.nano.align.recipe import AlignRecipe
 from casa.nano.align.train import Training, run_align
 from tiny import make_tiny_base
@@ -83,6 +84,28 @@ def test_an_interrupted_run_ends_with_the_same_weights(whole, base, tmp_path, mo
 def test_a_folder_belongs_to_one_recipe(whole, base):
     with pytest.raises(CasaError, match="another run"):
         run_align(RECIPE, overrides(base, whole[0], "--noise", "0.5"))
+
+
+def test_a_run_goes_on_from_another_and_asks_about_scenes(whole, base, tmp_path):
+    more = ("--init_from", str(whole[0]), "--scene_share", "0.5", "--steps", "1")
+    summary = run_align(RECIPE, overrides(base, tmp_path / "run", *more))
+    assert set(summary["curve"][0]) == {"step", "text", "picture", "sound", "scene"}
+    assert summary["curve"][0]["text"] == pytest.approx(whole[1]["curve"][-1]["text"], abs=1e-5)
+
+
+def test_a_run_on_another_language_model_is_no_start(whole, base, tmp_path):
+    start = tmp_path / "start"
+    shutil.copytree(whole[0], start)
+    summary = json.loads((start / "summary.json").read_text())
+    summary["base"]["fingerprint"] = "another"
+    (start / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(CheckpointError, match="has other weights"):
+        run_align(RECIPE, overrides(base, tmp_path / "run", "--init_from", str(start)))
+
+
+def test_an_unfinished_run_is_no_start(base, tmp_path):
+    with pytest.raises(CasaError, match="no finished run"):
+        run_align(RECIPE, overrides(base, tmp_path / "run", "--init_from", str(tmp_path)))
 
 
 def test_rates_rise_and_fall_to_zero():

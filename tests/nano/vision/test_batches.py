@@ -1,5 +1,6 @@
 """A step's pictures depend on seed and step alone, and are labelled."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -44,6 +45,18 @@ def test_pictures_and_targets_fit_each_other_and_the_stage(artist, step):
     filled = targets.pieces.flatten(0, 1)
     sequences = zip(filled, targets.piece_rows, targets.piece_lengths, strict=True)
     assert all((row == IGNORED).all() or row[row > 0].tolist() == one[:n].tolist() for row, one, n in sequences)
+
+
+def test_scenes_are_among_the_pictures_of_four_rows_and_more_only(artist):
+    scenes = replace(artist, scene_share=1.0)
+    assert scenes.batch(random.Random(0), 3, 4, 8, 1.0).words == 0
+    assert scenes.batch(random.Random(0), 3, 3, 8, 1.0).words > 0
+
+
+def test_scenes_are_measured_apart_and_leave_the_other_dev_pictures_as_they_are(artist):
+    without, having = (dev_batches(replace(RECIPE, scene_share=share), artist) for share in (0.0, 0.1))
+    assert set(without) == {"strips", "pages"} and set(having) == {"strips", "pages", "scenes"}
+    assert all(same(a, b) for kind in without for a, b in zip(without[kind], having[kind], strict=True))
 
 
 def test_words_outside_the_vocabulary_are_left_out_and_counted(artist):

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from casa.errors import CasaError
+from casa.nano.pictures.scenes import sample_scene
 from casa.nano.pictures.styles import sample_style
 from casa.nano.pictures.text import RenderedText, Word, fit_text, render_text
-from casa.nano.vision.labels import IGNORED, label, place
+from casa.nano.vision.labels import IGNORED, label, label_scene, place
 from casa.nano.vision.vocabulary import BLANK, decode_characters, encode_characters
 
 
@@ -40,6 +41,17 @@ def test_a_piece_is_in_the_cell_of_its_centre(vocabulary):
     expected[1], expected[4] = people.label, help_.label  # middles 30 and 114 px
     assert labels.pieces.tolist() == [expected]
     assert labels.piece_rows == [[people.label, help_.label]]
+
+
+@given(st.integers(0, 10**6), st.integers(4, 12), st.integers(6, 16))
+@settings(max_examples=30, deadline=None)
+def test_a_scenes_row_names_its_shapes_from_left_to_right_colour_first(vocabulary, seed, rows, columns):
+    scene = sample_scene(random.Random(seed), columns * 28, rows * 28)
+    labels = label_scene(scene, vocabulary)
+    for row, found in enumerate(labels.piece_rows):
+        shapes = sorted((shape for shape in scene.shapes if int(shape.y // 28) == row), key=lambda shape: shape.x)
+        assert [vocabulary.decode([piece]) for piece in found] == [w for s in shapes for w in s.name.split()]
+    assert not labels.characters.any() and labels.characters.shape == (rows, 4 * columns)
 
 
 def test_pieces_that_share_a_cell_take_the_nearest_in_order(vocabulary):

@@ -1,4 +1,4 @@
-"""Instructions given as pictures or sound, as the language model would see them behind perfect towers."""
+"""Instructions given as pictures or sound, and scenes, as the language model would see them behind perfect towers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from casa.nano.align.layouts import in_cells, in_frames, pieces_of
-from casa.nano.align.media import MEDIA, Towers
+from casa.nano.align.layouts import in_cells, in_frames, pieces_of, shapes_in_cells
+from casa.nano.align.media import MEDIA, Medium, Towers
+from casa.nano.pictures.questions import Question
+from casa.nano.pictures.scenes import Scene, draw_scene
 
 Form = Literal["text", "picture", "sound"]
 FORMS: tuple[Form, ...] = ("text", "picture", "sound")
@@ -34,6 +36,7 @@ REPEAT = {
     "picture": ("What does the image say?", "Read the text in the image.", "Repeat the words in the image."),
     "sound": ("What is said in the recording?", "Write down what you hear.", "Repeat what is said."),
 }
+BRIEFLY = ("", "", " Answer briefly.", " Answer with one word.")
 _PATCHES_A_CELL = 2  # each way: the vision tower merges 2 x 2 patches into a token
 _MEL_A_FRAME = 4  # spectrogram frames in a token of the audio tower
 
@@ -79,7 +82,9 @@ class Layouter:
     def laid(
         self, text: str, answer: Sequence[int], form: Form, repeat: bool, rng: random.Random, real: bool = False
     ) -> Laid | None:
-        """An instruction in one form, with its answer, or to be repeated; None if it does not fit.
+        """An instruction in one form, with its answer, or to be repeated.
+
+        None if it does not fit, or if the answer holds a medium's placeholder, as the base model's now and then do.
 
         Args:
             text: the instruction.
@@ -90,6 +95,8 @@ class Layouter:
             real: as a real medium, as far as the model has a trained tower for it.
         """
         target = list(answer[: self._most])
+        if not set(target).isdisjoint(self._placeholder.values()):
+            return None
         if form == "text":
             return self._joined([{"type": "text", "text": text}], [], target)
         if repeat:
@@ -100,10 +107,28 @@ class Layouter:
             return None if placed is None else self._finished(placed.ids, target, placed.extra, vectors=placed.vectors)
         place = in_cells if form == "picture" else in_frames
         layout = place(pieces_of(self._processor.tokenizer, text), rng)
-        if layout is None:
-            return None
+        return None if layout is None else self._beside(prompt, form, layout, target)
+
+    def asked(self, scene: Scene, question: Question, rng: random.Random, real: bool = False) -> Laid | None:
+        """A question about a scene, with its answer; None if the scene's words do not fit into its cells.
+
+        Args:
+            scene: what is in the picture.
+            question: about it.
+            rng: of the words after the question.
+            real: as a real picture, as far as the model has a tower that was trained on scenes.
+        """
+        target = self._processor.tokenizer(question.answer, add_special_tokens=False).input_ids + self._end
+        prompt = question.text + rng.choice(BRIEFLY)
+        if real and self._towers is not None and self._towers.scenes:
+            placed = self._towers.seen({"type": "image", "image": draw_scene(scene)}, prompt, "picture")
+            return self._finished(placed.ids, target, placed.extra, vectors=placed.vectors)
+        layout = shapes_in_cells(scene, self._processor.tokenizer)
+        return None if layout is None else self._beside(prompt, "picture", layout, target)
+
+    def _beside(self, prompt: str, form: Medium, layout: Tensor, answer: list[int]) -> Laid:
         parts = [{"type": MEDIA[form]}, *([{"type": "text", "text": prompt}] if prompt else [])]
-        return self._joined(parts, [(form, layout)], target)
+        return self._joined(parts, [(form, layout)], answer)
 
     def _joined(self, parts: list[dict[str, Any]], media: list[tuple[Form, Tensor]], answer: list[int]) -> Laid:
         tokenizer = self._processor.tokenizer

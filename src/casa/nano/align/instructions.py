@@ -1,4 +1,4 @@
-"""Which instructions are drawn at a step, and in what form."""
+"""Which instructions and questions are drawn at a step, and in what form."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from casa.data.reading import Example
 from casa.errors import CasaError
 from casa.nano.align.examples import Form, Laid, Layouter
 from casa.nano.align.recipe import AlignRecipe
+from casa.nano.pictures.questions import questions
+from casa.nano.pictures.scenes import sample_scene
+from casa.nano.pictures.styles import CELL
+
+_FEWEST_CELLS, _MOST_CELLS = 6, 12  # of a scene's side
 
 
 class Instructions:
-    """Benign instructions with the language model's own answers, drawn and laid out by step.
+    """Benign instructions with the language model's own answers, and questions about scenes, drawn and laid out by step.
 
     Args:
         examples: what is asked.
@@ -37,10 +42,28 @@ class Instructions:
             if form == "picture" and rng.random() < recipe.sound_share:
                 form = "sound"
             repeat, real = rng.random() < recipe.repeat_share, rng.random() < recipe.real_share
-            laid = self._layouter.laid(text, answer, form, repeat, rng, real)
+            if form == "picture" and rng.random() < recipe.scene_share:
+                laid = self._question(rng, real)
+            else:
+                laid = self._layouter.laid(text, answer, form, repeat, rng, real)
             if laid is not None:
                 batch.append((laid, form))
         return batch
+
+    def _question(self, rng: random.Random, real: bool) -> Laid | None:
+        columns, rows = (rng.randint(_FEWEST_CELLS, _MOST_CELLS) for _ in range(2))
+        scene = sample_scene(rng, columns * CELL, rows * CELL)
+        return self._layouter.asked(scene, questions(scene, rng)[0], rng, real)
+
+    def questions_held_out(self, size: int) -> list[tuple[Laid, Form]]:
+        """Questions about scenes, always the same; as real pictures if training sees some."""
+        rng = random.Random("held out scenes")
+        found: list[tuple[Laid, Form]] = []
+        while len(found) < size:
+            laid = self._question(rng, self._recipe.real_share > 0)
+            if laid is not None:
+                found.append((laid, "picture"))
+        return found
 
     def held_out(self, form: Form, size: int) -> list[tuple[Laid, Form]]:
         """Instructions to follow in one form, always the same; as real media if training sees some.

@@ -9,6 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from casa.nano.pictures.scenes import COLOURS, KINDS, Scene
+from casa.nano.vision.labels import IGNORED, label_scene
+from casa.nano.vision.vocabulary import Vocabulary
+
 BLANK = -1
 SMALLEST, LARGEST = 4, 16  # cells of a picture's side; 16 x 16 cells are 448 x 448 pixels
 MOST_FRAMES = 25 * 30  # the audio tower hears 25 frames a second, for 30 seconds
@@ -82,6 +86,19 @@ def _apart(line: Sequence[tuple[float, int]], columns: int) -> list[int]:
     for i in range(len(found) - 1, -1, -1):
         found[i] = min(found[i], columns - (len(found) - i))
     return found
+
+
+def shapes_in_cells(scene: Scene, tokenizer: Any) -> Tensor | None:
+    """A picture of a scene: ids of each shape's colour and kind beside its centre, `BLANK` elsewhere; shape (rows, columns).
+
+    None if a row has no room for its words.
+    """
+    words = [f" {word}" for word in (*COLOURS, *KINDS)]
+    ids = sorted({piece for word in words for piece in tokenizer(word, add_special_tokens=False).input_ids})
+    classes = torch.from_numpy(label_scene(scene, Vocabulary(tokenizer, ids)).pieces)
+    if (classes == IGNORED).any():
+        return None
+    return torch.where(classes == 0, BLANK, torch.tensor(ids)[(classes - 1).clamp(min=0)])
 
 
 def in_frames(words: Sequence[Sequence[Piece]], rng: random.Random) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Instructions as real pictures and clips, through the model's own towers: what the language model reads in use."""
+"""Instructions and scenes as real pictures and clips, through the model's own towers: what the language model reads in use."""
 
 from __future__ import annotations
 
@@ -41,33 +41,40 @@ class Towers:
         thinker: the model; its towers stay as they are.
         chat: its chat format; it must refuse none of them.
         media: those that it has trained towers for.
+        scenes: whether its vision tower was trained on scenes too.
     """
 
-    def __init__(self, thinker: Any, chat: ChatFormat, media: frozenset[Medium]) -> None:
-        self._thinker, self._chat, self.media = thinker, chat, media
+    def __init__(self, thinker: Any, chat: ChatFormat, media: frozenset[Medium], scenes: bool = False) -> None:
+        self._thinker, self._chat, self.media, self.scenes = thinker, chat, media, scenes
 
-    @torch.no_grad()
     def placed(self, text: str, prompt: str, medium: Medium, rng: random.Random) -> Placed | None:
         """A text as a medium, with a prompt beside it; None if it does not fit.
 
         Raises:
             CasaError: the model has no trained tower for it.
         """
+        part = self._picture(text, rng) if medium == "picture" else self._clip(text, rng)
+        return None if part is None else self.seen(part, prompt, medium)
+
+    @torch.no_grad()
+    def seen(self, part: dict[str, Any], prompt: str, medium: Medium) -> Placed:
+        """A part of a message that holds a medium, with a prompt beside it.
+
+        Raises:
+            CasaError: the model has no trained tower for it.
+        """
         if medium not in self.media:
             raise CasaError(f"the model has no trained tower for a {medium}")
-        part = self._picture(text, rng) if medium == "picture" else self._clip(text, rng)
-        if part is None:
-            return None
         parts = [part, *([{"type": "text", "text": prompt}] if prompt else [])]
         inputs = self._chat.prompt([{"role": "user", "content": parts}]).inputs
         ids: list[int] = inputs["input_ids"][0].tolist()
         if medium == "picture":
             grid = inputs["image_grid_thw"]
-            seen = self._thinker.get_image_features(inputs["pixel_values"], grid)
-            return Placed(ids, torch.cat(list(seen.pooler_output)), {"image_grid_thw": grid})
+            cells = self._thinker.get_image_features(inputs["pixel_values"], grid).pooler_output
+            return Placed(ids, torch.cat(list(cells)), {"image_grid_thw": grid})
         mask = inputs["feature_attention_mask"]
-        heard = self._thinker.get_audio_features(inputs["input_features"], mask)
-        return Placed(ids, heard.last_hidden_state, {"audio_seqlens": mask.sum(-1)})
+        frames = self._thinker.get_audio_features(inputs["input_features"], mask).last_hidden_state
+        return Placed(ids, frames, {"audio_seqlens": mask.sum(-1)})
 
     @staticmethod
     def _picture(text: str, rng: random.Random) -> dict[str, Any] | None:

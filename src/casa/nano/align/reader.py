@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from casa.model.checkpoint import with_adapter
 from casa.model.families import lora_targets
 from casa.nano.align.examples import FORMS, Form, Laid
 from casa.nano.align.layouts import embedded
@@ -32,16 +34,16 @@ class Reader(nn.Module):
     Args:
         thinker: casa-nano's base model, changed in place.
         rank: of the adapter.
+        start: folder of an adapter to go on from instead of a new one; its rank holds.
         space: id of " ", from whose embedding the vectors of empty cells and frames start.
         known: such vectors of trained towers, (width,); they stay as they are.
     """
 
-    def __init__(self, thinker: Any, rank: int, space: int, known: Mapping[Form, Tensor]) -> None:
+    def __init__(
+        self, thinker: Any, rank: int, space: int, known: Mapping[Form, Tensor], start: Path | None = None
+    ) -> None:
         super().__init__()
-        from peft import LoraConfig, get_peft_model
-
-        projections = [name for name in lora_targets(thinker) if "self_attn" in name]
-        self.adapted: Any = get_peft_model(thinker, LoraConfig(r=rank, lora_alpha=rank, target_modules=projections))
+        self.adapted: Any = _fresh_adapter(thinker, rank) if start is None else with_adapter(thinker, start, True)
         self.thinker: Any = self.adapted.get_base_model()
         self.table: Tensor = thinker.get_input_embeddings().weight.detach()
         blanks = {form: known.get(form, self.table[space]).float().clone() for form in FORMS[1:]}
@@ -78,6 +80,13 @@ class Reader(nn.Module):
         token = self.thinker.config.image_token_id if form == "picture" else self.thinker.config.audio_token_id
         at = (laid.ids == token).nonzero()[:, 0]
         return found.index_copy(0, at, placed.to(found.dtype))
+
+
+def _fresh_adapter(thinker: Any, rank: int) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    projections = [name for name in lora_targets(thinker) if "self_attn" in name]
+    return get_peft_model(thinker, LoraConfig(r=rank, lora_alpha=rank, target_modules=projections))
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ class AlignRecipe:
     Attributes:
         output_dir: the run's folder.
         base_model: whose language model it is.
+        init_from: folder of a finished run on the same language model, whose adapter this one goes on from; "" starts afresh.
         vision_run: folder of a finished vision tower, whose vector of empty cells is then read as it is; "" learns one.
         audio_run: folder of a finished audio tower, likewise for empty frames.
         seed: of adapter, order and layouts.
@@ -21,8 +22,9 @@ class AlignRecipe:
         text_share: instructions given as text, so that reading text stays what it was.
         sound_share: of the others, how many are sound.
         repeat_share: of the others, how many are to be repeated instead of followed.
+        scene_share: of the pictures, how many are scenes with a question.
         real_share: of the pictures and sounds, how many are real ones seen by the base model's trained towers; the others are
-            perfect layouts.
+            perfect layouts, as are scenes where the vision tower was not trained on any.
         noise: of the embeddings, as a share of their own standard deviation.
         lora_r: rank of the adapter, on the attention's projections.
         learning_rate: of the adapter.
@@ -36,6 +38,7 @@ class AlignRecipe:
 
     output_dir: str = field(metadata={"help": "the run's folder"})
     base_model: str = "casa-nano"
+    init_from: str = ""
     vision_run: str = ""
     audio_run: str = ""
     seed: int = 0
@@ -45,6 +48,7 @@ class AlignRecipe:
     text_share: float = 0.2
     sound_share: float = 0.5
     repeat_share: float = 0.4
+    scene_share: float = 0.0
     real_share: float = 0.0
     noise: float = 0.1
     lora_r: int = 32

@@ -22,6 +22,8 @@ from casa.data.reading import SEED_DATA, read_examples
 from casa.errors import CasaError
 from casa.method.config import CasaConfig
 from casa.method.tokens import add_safety_tokens
+from casa.model.attach import describe
+from casa.model.checkpoint import require_same_base
 from casa.model.families import load_base, load_processor, tokenizer_of
 from casa.model.messages import ChatFormat
 from casa.nano.align.examples import FORMS, Form, Laid, Layouter
@@ -36,6 +38,7 @@ from casa.training.distill import base_answers
 from casa.training.run_folder import write_checkpoint, write_claim
 from casa.training.yaml_fields import parse_recipe
 
+_TOGETHER = 2  # prompts of like length at a time: lengths differ fourfold, and padding is computed too
 BLANKS_FILE, CHECKPOINT_FILE, SUMMARY_FILE = "blanks.safetensors", "checkpoint.pt", "summary.json"
 
 
@@ -50,10 +53,11 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     write_claim(output, {name: value for name, value in asdict(recipe).items() if name != "output_dir"})
     torch.manual_seed(recipe.seed)
     processor, thinker = load_processor(recipe.base_model), load_base(recipe.base_model, torch.float32)
-    known = _known_blanks(recipe)  # before the answers, which take minutes
+    base, known = describe(thinker), _known_blanks(recipe)  # before the answers, which take minutes
+    start = _start(recipe, base)
     train, dev = _instructions(recipe, processor, thinker, output)
     (space,) = tokenizer_of(processor)(" ", add_special_tokens=False).input_ids
-    reader = Reader(thinker, recipe.lora_r, space, known)
+    reader = Reader(thinker, recipe.lora_r, space, known, start)
     training = Training(recipe, reader)
     if (checkpoint := output / CHECKPOINT_FILE).is_file():
         training.load(checkpoint)
@@ -61,9 +65,26 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     reader.adapted.save_pretrained(str(output))
     blanks: dict[str, torch.Tensor] = {form: blank.detach() for form, blank in reader.blanks.items()}
     save_file(blanks, output / BLANKS_FILE)
-    summary = {**provenance(torch.device("cpu"), recipe.seed), "recipe": asdict(recipe), **training.state}
+    made = {**provenance(torch.device("cpu"), recipe.seed), "recipe": asdict(recipe), "base": base}
+    summary = {**made, **training.state}
     (output / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
+
+
+def _start(recipe: AlignRecipe, base: dict[str, str]) -> Path | None:
+    """The folder to go on from.
+
+    Raises:
+        CasaError: it holds no finished run.
+        CheckpointError: it is of another language model, or of one into which it is merged already.
+    """
+    if not recipe.init_from:
+        return None
+    folder = Path(recipe.init_from)
+    if not (folder / SUMMARY_FILE).is_file():
+        raise CasaError(f"{folder} is no finished run: it lacks {SUMMARY_FILE}")
+    require_same_base(json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))["base"], base, folder)
+    return folder
 
 
 def _known_blanks(recipe: AlignRecipe) -> dict[Form, torch.Tensor]:
@@ -109,11 +130,19 @@ def _media_in(thinker: Any, recipe: AlignRecipe) -> frozenset[Medium]:
     return frozenset(found)
 
 
+def _knows_scenes(recipe: AlignRecipe) -> bool:
+    """Whether the vision tower was trained on scenes."""
+    if not (recipe.vision_run and (summary := Path(recipe.vision_run) / SUMMARY_FILE).is_file()):
+        return False
+    trained: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))["recipe"]
+    return float(trained.get("scene_share", 0)) > 0
+
+
 def _instructions(recipe: AlignRecipe, processor: Any, thinker: Any, output: Path) -> tuple[Instructions, Instructions]:
     """Train and dev."""
     config = CasaConfig()
     chat = ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
-    towers = Towers(thinker, chat, _media_in(thinker, recipe)) if recipe.real_share else None
+    towers = Towers(thinker, chat, _media_in(thinker, recipe), _knows_scenes(recipe)) if recipe.real_share else None
     layouter = Layouter(processor, thinker, recipe.answer_tokens, towers)
     benign = [example for example in read_examples([SEED_DATA]) if not example.malicious]
     parts = []
@@ -152,16 +181,21 @@ class Training:
         """
         begun = time.monotonic()
         generator = torch.Generator().manual_seed(self.recipe.seed * 10**6 + self.state["step"])
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
-            loss = F.cross_entropy(*self.reader(batch, self.recipe.noise, generator))
-        loss.backward()
+        by_length = sorted(batch, key=lambda item: len(item[0].ids))
+        tokens, total = sum(laid.answer for laid, _ in batch), 0.0
+        for start in range(0, len(batch), _TOGETHER):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
+                logits, targets = self.reader(by_length[start : start + _TOGETHER], self.recipe.noise, generator)
+                loss = F.cross_entropy(logits, targets, reduction="sum") / tokens
+            loss.backward()
+            total += loss.item()
         nn.utils.clip_grad_norm_(self.weights.values(), 1.0, error_if_nonfinite=True)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.schedule.step()
         self.state["step"] += 1
         self.state["seconds"] += time.monotonic() - begun
-        return loss.item()
+        return total
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint; a kill while writing leaves the earlier one."""
@@ -182,7 +216,9 @@ class Training:
 def _go_on(training: Training, train: Instructions, dev: Instructions, checkpoint: Path) -> None:
     """Trains to the end, with checkpoints and a learning curve."""
     recipe, state = training.recipe, training.state
-    held_out = {form: dev.held_out(form, recipe.dev_size) for form in FORMS}
+    held_out: dict[str, list[tuple[Laid, Form]]] = {form: dev.held_out(form, recipe.dev_size) for form in FORMS}
+    if recipe.scene_share:
+        held_out["scene"] = dev.questions_held_out(recipe.dev_size)
     if not state["curve"]:
         state["curve"].append(_point(training.reader, held_out, 0, recipe.batch_size))
     while state["step"] < recipe.steps:
@@ -195,11 +231,11 @@ def _go_on(training: Training, train: Instructions, dev: Instructions, checkpoin
             print(f"step {step}  loss {loss:.3f}", flush=True)
 
 
-def _point(reader: Reader, held_out: dict[Form, list[tuple[Laid, Form]]], step: int, size: int) -> dict[str, Any]:
+def _point(reader: Reader, held_out: dict[str, list[tuple[Laid, Form]]], step: int, size: int) -> dict[str, Any]:
     """A point of the learning curve."""
     point: dict[str, Any] = {"step": step}
-    for form, batch in held_out.items():
-        point[form] = measure(reader, batch, size)._asdict()
+    for kind, batch in held_out.items():
+        point[kind] = measure(reader, batch, size)._asdict()
     print(json.dumps(point), flush=True)
     return point
 

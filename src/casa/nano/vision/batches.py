@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
@@ -17,9 +18,10 @@ from casa.data.reading import Split
 from casa.nano.pictures.corpus import read_corpus, sample_text
 from casa.nano.pictures.fonts import Family
 from casa.nano.pictures.lists import sample_list
+from casa.nano.pictures.scenes import draw_scene, sample_scene
 from casa.nano.pictures.styles import CELL, Style, sample_style, strip_style
-from casa.nano.pictures.text import RenderedText, fit_text, render_text
-from casa.nano.vision.labels import Labels, label
+from casa.nano.pictures.text import fit_text, render_text
+from casa.nano.vision.labels import Labels, label, label_scene
 from casa.nano.vision.objective import Targets
 from casa.nano.vision.recipe import VisionRecipe
 from casa.nano.vision.vocabulary import Vocabulary
@@ -28,6 +30,7 @@ STRIP_COLUMNS = 12
 _MOST_ROWS, _LEAST_COLUMNS, _MOST_COLUMNS = 12, 6, 16
 _MOST_LINES = 8
 _LIST_SHARE, _LEAST_LIST_ROWS = 0.1, 6
+_LEAST_SCENE_ROWS, _SCENE_SIDE = 4, 8
 
 
 class Batch(NamedTuple):
@@ -66,25 +69,41 @@ class Artist:
         families: fonts.
         split: of texts.
         vocabulary: words with other pieces are left out.
+        scene_share: how many of the pictures of four rows and more are scenes instead.
     """
 
     families: Sequence[Family]
     split: Split
     vocabulary: Vocabulary
+    scene_share: float = 0.0
 
     def batch(self, rng: random.Random, count: int, rows: int, columns: int, hardest: float) -> Batch:
         """Pictures of so many cells; most are nearly as hard as the hardest (0 to 1)."""
         pictures, labels, words, left_out = [], [], 0, 0
         for _ in range(count):
+            if self.scene_share and rows >= _LEAST_SCENE_ROWS and rng.random() < self.scene_share:
+                picture, shapes = self._scene(rng, rows, columns)
+                pictures.append(picture)
+                labels.append(shapes)
+                continue
             style = sample_style(rng, self.families, rng.triangular(0, hardest, hardest))
             style = strip_style(style) if rows == 1 else style
             text = self._text(rng, style, rows, columns)
             width, height = columns * CELL, rows * CELL
             drawn = render_text(fit_text(text.text, style, width, height), style, width, height)
-            pictures.append(drawn)
+            pictures.append(drawn.image)
             labels.append(label(drawn, self.vocabulary))
             words, left_out = words + text.words, left_out + text.left_out
         return Batch(_stacked(pictures), _targets(labels), words, left_out)
+
+    def scenes(self, rng: random.Random, count: int, rows: int, columns: int) -> Batch:
+        """Scenes of so many cells."""
+        drawn = [self._scene(rng, rows, columns) for _ in range(count)]
+        return Batch(_stacked([picture for picture, _ in drawn]), _targets([labels for _, labels in drawn]), 0, 0)
+
+    def _scene(self, rng: random.Random, rows: int, columns: int) -> tuple[Image, Labels]:
+        scene = sample_scene(rng, columns * CELL, rows * CELL)
+        return draw_scene(scene), label_scene(scene, self.vocabulary)
 
     def _text(self, rng: random.Random, style: Style, rows: int, columns: int) -> _Text:
         """A text that may or may not fill the picture, its unknown words left out."""
@@ -121,11 +140,14 @@ class TrainingBatches(Dataset[Batch]):
 
 
 def dev_batches(recipe: VisionRecipe, artist: Artist) -> dict[str, list[Batch]]:
-    """Pictures for the dev measurement, the same in every run: plain strips, and pages as hard as they get."""
+    """Pictures for the dev measurement, the same in every run: plain strips, hardest pages, and scenes if any are trained on."""
     rng = random.Random("vision:dev")
     strips = [artist.batch(rng, 16, 1, STRIP_COLUMNS, 0.0) for _ in range(-(-recipe.dev_strips // 16))]
     pages = [artist.batch(rng, 4, *_page_size(rng), 1.0) for _ in range(-(-recipe.dev_pages // 4))]
-    return {"strips": strips, "pages": pages}
+    if not recipe.scene_share:
+        return {"strips": strips, "pages": pages}
+    scenes = [artist.scenes(rng, 4, _SCENE_SIDE, _SCENE_SIDE) for _ in range(-(-recipe.dev_pages // 4))]
+    return {"strips": strips, "pages": pages, "scenes": scenes}
 
 
 def _strip_size(rng: random.Random) -> tuple[int, int]:
@@ -139,8 +161,8 @@ def _page_size(rng: random.Random) -> tuple[int, int]:
     return rows, rng.randint(_LEAST_COLUMNS, _MOST_COLUMNS)
 
 
-def _stacked(pictures: Iterable[RenderedText]) -> Tensor:
-    return torch.from_numpy(np.stack([np.asarray(drawn.image) for drawn in pictures]))
+def _stacked(pictures: Iterable[Image]) -> Tensor:
+    return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
 
 
 def _targets(labels: Sequence[Labels]) -> Targets:

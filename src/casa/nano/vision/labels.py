@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from casa.errors import CasaError
+from casa.nano.pictures.scenes import Scene
 from casa.nano.pictures.styles import CELL
 from casa.nano.pictures.text import RenderedText, Word
 from casa.nano.vision.vocabulary import BLANK, Vocabulary, encode_characters
@@ -59,6 +60,22 @@ def label(rendered: RenderedText, vocabulary: Vocabulary) -> Labels:
     )
 
 
+def label_scene(scene: Scene, vocabulary: Vocabulary) -> Labels:
+    """The labels of a scene: each shape's colour left of its centre, its kind right of it, and no characters.
+
+    Raises:
+        CasaError: the vocabulary lacks a colour or a kind.
+    """
+    rows, columns = scene.height // CELL, scene.width // CELL
+    pieces = _by_row(_names(scene, vocabulary), rows)
+    return Labels(
+        np.full((rows, SLOTS * columns), BLANK),
+        np.stack([_row(symbols, columns, CELL) for symbols in pieces]),
+        [[] for _ in range(rows)],
+        [[symbol.label for symbol in row] for row in pieces],
+    )
+
+
 def place(positions: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray | None:
     """Different places in order, as near as can be to the wanted ones; the wanted ones themselves if they will do.
 
@@ -104,6 +121,15 @@ def _pieces(words: tuple[Word, ...], vocabulary: Vocabulary) -> Iterator[_Symbol
         for piece in pieces:
             (x0, y0), (x1, y1) = word.centres[piece.start], word.centres[piece.end - 1]
             yield _Symbol(piece.label, (x0 + x1) / 2, (y0 + y1) / 2)
+
+
+def _names(scene: Scene, vocabulary: Vocabulary) -> Iterator[_Symbol]:
+    for shape in scene.shapes:
+        for word, x in ((shape.colour, shape.x - CELL / 2), (shape.kind, shape.x + CELL / 2)):
+            pieces = vocabulary.pieces(word)
+            if pieces is None:
+                raise CasaError(f"the word {word!r} has pieces outside the tower's vocabulary")
+            yield from (_Symbol(piece.label, x, shape.y) for piece in pieces)
 
 
 def _by_row(symbols: Iterator[_Symbol], rows: int) -> list[list[_Symbol]]:

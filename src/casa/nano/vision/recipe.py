@@ -28,6 +28,7 @@ class VisionRecipe:
         warmup_steps: over which the rates rise.
         decay_share: last share of the run over which the rates fall to zero, in (0, 1].
         max_grad_norm: the gradient is cut there.
+        scene_share: of stage 2's pictures of four rows and more, how many are scenes, whose shapes the tower is to name.
         growth_share: first share of the run over which the pictures become as hard as they get, in (0, 1].
         blank_weight: of a blank cell in the cross-entropy.
         cell_weight: of the cross-entropy by cell in stage 2.
@@ -59,6 +60,7 @@ class VisionRecipe:
     decay_share: float = 0.5
     max_grad_norm: float = 1.0
     growth_share: float = 0.6
+    scene_share: float = 0.0
     blank_weight: float = 0.5
     cell_weight: float = 0.1
     pull_weight: float = 0.1
@@ -75,6 +77,8 @@ class VisionRecipe:
     def __post_init__(self) -> None:
         if not 0 <= self.strip_steps <= self.steps:
             raise CasaError(f"strip_steps must be between 0 and steps, not {self.strip_steps}")
+        if not 0 <= self.scene_share <= 1:
+            raise CasaError(f"scene_share must be in [0, 1], not {self.scene_share}")
         for name in ("decay_share", "growth_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise CasaError(f"{name} must be in (0, 1], not {getattr(self, name)}")

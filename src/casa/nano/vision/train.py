@@ -157,8 +157,9 @@ def run_vision(path: Path, overrides: list[str]) -> dict[str, Any] | None:
     if (checkpoint := output / CHECKPOINT_FILE).is_file():
         training.load(checkpoint)
     measured = dev_batches(recipe, Artist(dev, "dev", vocabulary))
+    artist = Artist(train, "train", vocabulary, recipe.scene_share)
     deadline = None if recipe.max_minutes is None else begun + 60 * recipe.max_minutes
-    if not _go_on(training, TrainingBatches(recipe, Artist(train, "train", vocabulary)), measured, deadline):
+    if not _go_on(training, TrainingBatches(recipe, artist), measured, deadline):
         print(f"stopped at step {training.step} of {recipe.steps}; the same command goes on", flush=True)
         return None
     training.export(output)
