@@ -1,5 +1,5 @@
 from casa.data.held_out import HARMFUL, HARMLESS
-from casa.evaluation.figures import COLOURS, FIGURES, main
+from casa.evaluation.figures import COLOURS, FIGURES, main, reading_figure
 
 RATE = {"successes": 1, "n": 2, "rate": 0.5, "low": 0.1, "high": 0.9}
 KINDS = (*HARMFUL, *HARMLESS)
@@ -40,10 +40,17 @@ def results() -> dict[str, dict]:
             "curve": [
                 {"step": n, **{kind: {"characters": 0.1, "piece_characters": 0.3} for kind in ("strips", "pages")}}
                 for n in (1000, 2000)
-            ]
+            ],
+            "steps": 2000,
         },
         "sweeps/examples.json": {"points": [{"value": n, "mean": means, "runs": [means]} for n in (50, 100)]},
     }
+
+
+def test_a_curve_of_reading_goes_on_where_the_run_before_ended():
+    run = results()["nano_vision.json"]
+    (line, *_) = reading_figure({**run, "runs_before": [run]}).axes[0].lines
+    assert list(line.get_xdata()) == [1000, 2000, 3000, 4000]
 
 
 def test_every_figure_is_drawn_from_its_results_file(tmp_path, monkeypatch):

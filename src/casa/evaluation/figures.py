@@ -197,8 +197,11 @@ def hearing_figure(result: Result) -> Figure:
 
 
 def reading_figure(result: Result) -> Figure:
-    """Dev character error rates of the vision tower over its training."""
-    curve = result["curve"]
+    """Dev character error rates of the vision tower over its training, one run after another."""
+    curve, steps = [], 0
+    for run in (*result.get("runs_before", []), result):
+        curve += [{**point, "step": steps + point["step"]} for point in run["curve"]]
+        steps += run["steps"]
     lines = {
         f"{label}, by {by}": ([point[kind][reading] for point in curve], colour, style)
         for kind, label, colour in (

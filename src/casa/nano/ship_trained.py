@@ -23,7 +23,13 @@ from casa.training.recipe import SUMMARY_FILE
 
 MOST_BYTES = 70_000_000
 FILES = {
-    "vision": (TOWER_FILE, CONFIG_FILE, HEADS_FILE, VOCABULARY_FILE),  # the heads, so that training can go on
+    "vision": (
+        TOWER_FILE,
+        CONFIG_FILE,
+        HEADS_FILE,
+        VOCABULARY_FILE,
+        SUMMARY_FILE,
+    ),  # from the heads on, so that training can go on
     "audio": (TOWER_FILE,),
     "reading": ("adapter_model.safetensors", "adapter_config.json"),
 }
@@ -42,7 +48,7 @@ def ship_parts(runs: dict[str, Path], target: Path) -> int:
     """
     parts: dict[str, Any] = parts_of(target)
     for name, run in runs.items():
-        if lacking := [file for file in (*FILES[name], SUMMARY_FILE) if not (run / file).is_file()]:
+        if lacking := [file for file in sorted({*FILES[name], SUMMARY_FILE}) if not (run / file).is_file()]:
             raise DataError(f"{run} is no finished run of the {name} part: it lacks {', '.join(lacking)}")
     kept = sum((target / name / file).stat().st_size for name in parts if name not in runs for file in FILES[name])
     if (

@@ -112,6 +112,13 @@ def test_a_further_run_begins_with_an_earlier_ones_tower_and_heads(uninterrupted
     assert all(torch.equal(tensor, heads[name]) for name, tensor in training.heads.state_dict().items())
 
 
+def test_a_further_run_tells_how_the_earlier_tower_was_made(uninterrupted, tmp_path):
+    summary = run_vision(RECIPE, overrides(tmp_path, "--tower_run", str(uninterrupted)))
+    earlier = json.loads((uninterrupted / "summary.json").read_text())
+    (before,) = summary["runs_before"]
+    assert (before["curve"], before["steps"]) == (earlier["curve"], earlier["steps"]) and earlier["runs_before"] == []
+
+
 @pytest.mark.parametrize(("fields", "message"), [((), "no finished run"), (("--hidden_size", "128"), "another shape")])
 def test_a_run_cannot_go_on_from_an_unfinished_one_or_one_of_another_shape(uninterrupted, tmp_path, fields, message):
     run = uninterrupted if fields else tmp_path / "none"
