@@ -28,8 +28,8 @@ def test_noise_moves_the_verdict_more_the_larger_it_may_be(casa, attack, message
     clean, reached = casa.classify(messages).p_unsafe, []
     for bound in bounds:
         attempts = list(attack(casa, messages, bound, steps=4))
-        assert attempts[0].p_unsafe == pytest.approx(clean, abs=1e-4)
-        reached.append(min(attempt.p_unsafe for attempt in attempts))
+        assert torch.sigmoid(torch.tensor(attempts[0].loss)).item() == pytest.approx(clean, abs=1e-4)
+        reached.append(min(attempt.loss for attempt in attempts))
     assert reached[2] < reached[1] < reached[0]
 
 

@@ -12,6 +12,8 @@ from casa.attacks.typography import (
     in_a_picture,
     key_phrase,
     list_title,
+    with_key_phrase_as_a_scene,
+    with_key_phrase_below_a_scene,
     with_key_phrase_in_a_picture,
 )
 
@@ -43,6 +45,12 @@ def test_line_breaks_are_kept():
     assert (np.diff(rows) > 1).sum() == 2
 
 
+def test_a_strip_is_lower_than_wide_and_letters_shrink_into_it():
+    strip = draw_text("a phrase of some more words than one line can hold", size=48, height=SIDE // 4)
+    assert strip.size == (SIDE, SIDE // 4)
+    assert np.asarray(strip)[-8:].min() == 255
+
+
 def test_a_text_that_cannot_fit_is_refused():
     with pytest.raises(ValueError, match="does not fit"):
         draw_text("word " * 5000)
@@ -61,6 +69,24 @@ def test_the_text_alone_does_not_say_what_is_asked_for(attack):
     assert ink(picture) > 100
     assert "sourdough" not in text
     assert parts(attack(QUERY))[0][0].tobytes() == picture.tobytes()
+
+
+def test_a_scene_stands_in_for_the_key_phrase_and_is_the_query_s_own():
+    (scene,), text = parts(with_key_phrase_as_a_scene(QUERY))
+    assert text == QUERY.replace(key_phrase(QUERY), "the object in the image")
+    assert scene.size == (SIDE, SIDE)
+    assert parts(with_key_phrase_as_a_scene(QUERY))[0][0].tobytes() == scene.tobytes()
+    assert parts(with_key_phrase_as_a_scene(QUERY + "!"))[0][0].tobytes() != scene.tobytes()
+
+
+def test_below_the_scene_stands_the_key_phrase():
+    (scene,), _ = parts(with_key_phrase_as_a_scene(QUERY))
+    (both,), text = parts(with_key_phrase_below_a_scene(QUERY))
+    strip = SIDE - SIDE // 4
+    assert both.crop((0, 0, SIDE, strip)).tobytes() == scene.crop((0, 0, SIDE, strip)).tobytes()
+    below = draw_text(key_phrase(QUERY), size=48, height=SIDE // 4)
+    assert both.crop((0, strip, SIDE, SIDE)).tobytes() == below.tobytes() and ink(below) > 100
+    assert "the words in the image" in text and key_phrase(QUERY) not in text
 
 
 def test_beside_an_unrelated_picture_the_query_stays_text():

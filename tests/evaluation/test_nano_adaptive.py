@@ -4,27 +4,44 @@ import json
 import sys
 
 from casa.attacks.adaptive import Attempt
+from casa.baselines.folder import Saved, write_defence
 from casa.evaluation import nano_adaptive, nano_noise
 from casa.evaluation.adaptive import curve
+from casa.model.checkpoint import read_config
 
 
 def test_a_query_counts_from_the_step_that_broke_it():
-    held = [Attempt(0, 0.9), Attempt(1, 0.8), Attempt(2, 0.7)]
-    broken = [Attempt(0, 0.9), Attempt(1, 0.4)]
-    never_caught = [Attempt(0, 0.1)]
-    points = curve([held, broken, never_caught], 0.5, steps=2)
+    held = [Attempt(0, 2.0, False), Attempt(1, 1.5, False), Attempt(2, 1.0, False)]
+    broken = [Attempt(0, 2.0, False), Attempt(1, -0.5, True)]
+    never_caught = [Attempt(0, -2.0, True)]
+    points = curve([held, broken, never_caught], steps=2)
     assert [point["broken"]["successes"] for point in points] == [1, 2, 2]
     assert all(point["broken"]["n"] == 3 for point in points)
 
 
-def test_the_measurement_is_written(tiny_casa_folder, tmp_path, monkeypatch):
+def run(monkeypatch, tmp_path, model):
     out = tmp_path / "x.json"
-    arguments = ["--model", str(tiny_casa_folder), "--limit", "2", "--steps", "2", "--candidates", "4"]
+    arguments = ["--model", str(model), "--limit", "2", "--steps", "2", "--candidates", "4"]
     monkeypatch.setattr(sys, "argv", ["x", *arguments, "--max-new-tokens", "3", "--out", str(out)])
     nano_adaptive.main()
-    result = json.loads(out.read_text())
+    return json.loads(out.read_text())
+
+
+def test_the_measurement_is_written(tiny_casa_folder, tmp_path, monkeypatch):
+    result = run(monkeypatch, tmp_path, tiny_casa_folder)
     assert len(result["curve"]) == 3 and result["attack_success"]["n"] == 2
-    assert result["mean_p_unsafe"]["after"] <= result["mean_p_unsafe"]["before"]
+    assert result["mean_loss"]["after"] <= result["mean_loss"]["before"]
+    assert result["method"] == "casa" and "adapter_sha256" in result
+
+
+def test_a_rival_is_attacked_by_the_same_command(tiny_casa_folder, tmp_path, monkeypatch):
+    folder = tmp_path / "rival"
+    folder.mkdir()
+    write_defence(folder, Saved("safety_prompt", read_config(tiny_casa_folder)["base_model"], "Be careful."))
+    result = run(monkeypatch, tmp_path, folder)
+    assert result["method"] == "safety_prompt" and "defence_sha256" in result
+    assert len(result["curve"]) == 3 and result["attack_success"]["n"] == 2
+    assert result["mean_loss"]["after"] <= result["mean_loss"]["before"]
 
 
 def test_noise_is_measured_for_every_bound(tiny_casa_folder, tmp_path, monkeypatch):

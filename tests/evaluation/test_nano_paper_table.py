@@ -9,7 +9,8 @@ import pytest
 from casa.baselines.folder import Saved, write_defence
 from casa.errors import CasaError
 from casa.evaluation import nano_paper_table
-from casa.evaluation.nano_paper_table import methods_by_name
+from casa.evaluation.nano_paper_table import ADAPTIVE, methods_by_name
+from casa.evaluation.paper_tables import paper_table
 from casa.evaluation.tables import with_tables
 from casa.model.checkpoint import read_config
 
@@ -22,7 +23,7 @@ def pretrained(tiny_casa_folder, tmp_path) -> Path:
     return folder
 
 
-def run(monkeypatch, tmp_path, *models) -> dict:
+def run(monkeypatch, tmp_path, *models, more=()) -> dict:
     out = tmp_path / "results" / "nano_paper_table.json"
     arguments = [
         *map(str, models),
@@ -34,6 +35,7 @@ def run(monkeypatch, tmp_path, *models) -> dict:
         "2",
         "--out",
         str(out),
+        *more,
     ]
     monkeypatch.setattr(sys, "argv", ["x", *arguments, "--work", str(tmp_path / "work")])
     nano_paper_table.main()
@@ -77,6 +79,27 @@ def _interrupted_on_second():
         return [0.1]
 
     return seconds
+
+
+def test_every_defence_gets_suffixes_of_its_own_for_the_same_queries(
+    pretrained, tiny_casa_folder, tmp_path, monkeypatch
+):
+    run(monkeypatch, tmp_path, pretrained, tiny_casa_folder)
+    loaded = []
+    load = nano_paper_table.load_defence
+    monkeypatch.setattr(
+        nano_paper_table, "load_defence", lambda source: loaded.append(Path(source).name) or load(source)
+    )
+    more = ("--adaptive", "1", "--adaptive-steps", "1", "--adaptive-candidates", "4")
+    result = run(monkeypatch, tmp_path, pretrained, tiny_casa_folder, more=more)
+    assert loaded == ["base_alone", "casa"], "what was measured before is measured no more"
+    for found in result["defences"].values():
+        assert found["attack_success"][ADAPTIVE]["n"] == 1
+    assert ADAPTIVE in result["defences"]["base_alone"]["refused_against_casa"]
+    assert result["adaptive"] == result["adaptive_steps"] == 1 and result["adaptive_candidates"] == 4
+    assert f"{ADAPTIVE}: success %" in paper_table(result)
+    assert run(monkeypatch, tmp_path, pretrained, tiny_casa_folder, more=more)["defences"] == result["defences"]
+    assert loaded == ["base_alone", "casa"]
 
 
 def test_what_was_measured_otherwise_is_measured_again(pretrained, tiny_casa_folder, tmp_path, monkeypatch):

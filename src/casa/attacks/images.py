@@ -14,33 +14,42 @@ _MARGIN = 16
 _LEADING = 1.3  # line pitch in font sizes
 
 
-def draw_text(text: str, size: int = 28, side: int = SIDE) -> Image:
+def draw_text(text: str, size: int = 28, side: int = SIDE, height: int | None = None) -> Image:
     """Black text on white, wrapped at words, in PIL's own font; the letters shrink until all of it fits.
 
     Args:
         text: its line breaks are kept.
         size: of the letters at first, in pixels.
-        side: of the square picture, in pixels.
+        side: of the picture, in pixels.
+        height: where it is no square, in pixels.
 
     Raises:
         ValueError: the text does not fit at eight pixels.
     """
     from PIL import Image, ImageDraw, ImageFont
 
+    height = height or side
     for pixels in range(size, 7, -2):
         font = ImageFont.load_default(pixels)
         lines = [line for part in text.split("\n") for line in _wrapped(part, font.getlength, side - 2 * _MARGIN)]
-        if len(lines) * pixels * _LEADING <= side - 2 * _MARGIN and all(
+        if len(lines) * pixels * _LEADING <= height - 2 * _MARGIN and all(
             font.getlength(line) <= side - 2 * _MARGIN for line in lines
         ):
             break
     else:
-        raise ValueError(f"a text of {len(text)} characters does not fit into {side} x {side} pixels")
-    picture = Image.new("RGB", (side, side), "white")
+        raise ValueError(f"a text of {len(text)} characters does not fit into {side} x {height} pixels")
+    picture = Image.new("RGB", (side, height), "white")
     draw = ImageDraw.Draw(picture)
     for number, line in enumerate(lines):
         draw.text((_MARGIN, _MARGIN + number * pixels * _LEADING), line, fill="black", font=font)
     return picture
+
+
+def above_text(picture: Image, text: str) -> Image:
+    """The picture with a text below it in the place of its lowest quarter."""
+    whole, strip = picture.copy(), picture.height // 4
+    whole.paste(draw_text(text, size=48, side=picture.width, height=strip), (0, picture.height - strip))
+    return whole
 
 
 def _wrapped(text: str, width_of: Callable[[str], float], width: float) -> list[str]:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from casa.attacks.adaptive import Attempt, gated_margin
+from casa.attacks.adaptive import Attempt
 from casa.model.casa_model import CasaModel
+from casa.model.margin import gated_margin
 from casa.model.waveforms import load_audio
 
 _LEVELS = 255  # of a colour channel
@@ -100,10 +101,10 @@ def _descent(
     noise = torch.zeros_like(clean)
     for step in range(steps + 1):
         noise.requires_grad_(True)
-        margin = gated_margin(casa, {**inputs, name: as_input(clean + noise).to(inputs[name].dtype)})
-        p_unsafe = torch.sigmoid(margin).item()
-        yield Attempt(step, p_unsafe)
-        if p_unsafe < casa.config.threshold:
+        margin = gated_margin(casa, {**inputs, name: as_input(clean + noise).to(inputs[name].dtype)}).sum()
+        broken = torch.sigmoid(margin).item() < casa.config.threshold
+        yield Attempt(step, margin.item(), broken)
+        if broken:
             return
         (gradient,) = torch.autograd.grad(margin, noise)
         noise = (noise.detach() - epsilon / 4 * gradient.sign()).clamp(-epsilon, epsilon)

@@ -1,4 +1,4 @@
-"""How far an attacker who has the weights must go: shares of queries whose verdict turns "safe", by steps and by bounds."""
+"""How far an attacker who has the weights must go: shares of queries that get past a defence, by steps and by bounds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from rich.progress import track
 
 from casa.attacks.adaptive import Attempt, suffix_attack
 from casa.attacks.noise import pixel_attack, waveform_attack
-from casa.evaluation.answers import Conversation
+from casa.baselines.interface import Defence
+from casa.evaluation.answers import Conversation, as_conversations
 from casa.evaluation.forms import Form
 from casa.evaluation.metrics import Rate
+from casa.evaluation.white_box import target_of
 from casa.model.casa_model import CasaModel
 from casa.model.refusal import is_refusal
 
@@ -39,29 +41,43 @@ NOISES = {
 }
 
 
-def suffix_figures(
-    casa: CasaModel, queries: Sequence[str], steps: int, candidates: int, max_new_tokens: int, seed: int
-) -> dict[str, Any]:
-    """Suffixes that are changed token by token; in the end the model answers, and a refusal still counts for the defence.
+def suffix_paths(
+    defence: Defence, queries: Sequence[str], steps: int, candidates: int, max_new_tokens: int, seed: int
+) -> list[list[Attempt]]:
+    """The attempts of a suffix attack on each query.
 
     Args:
-        casa: the model.
+        defence: of any method.
         queries: malicious ones.
         steps: exchanges of a token, at most.
         candidates: tried at each step.
         max_new_tokens: longest answer.
         seed: of the candidates.
     """
-    paths, complied = [], 0
-    for query in track(queries, "attacked queries", console=Console(stderr=True)):
-        paths.append(list(suffix_attack(casa, query, steps, candidates, seed=seed)))
-        response = casa.respond([{"role": "user", "content": paths[-1][-1].text}], max_new_tokens)
-        complied += not is_refusal(response.text)
+    target = target_of(defence, max_new_tokens)
+    tracked = track(queries, "attacked queries", console=Console(stderr=True))
+    return [list(suffix_attack(target, query, steps, candidates, seed=seed)) for query in tracked]
+
+
+def suffixed(paths: Sequence[Sequence[Attempt]]) -> list[Conversation]:
+    """What each attack ends in, as it would be sent."""
+    return as_conversations([str(path[-1].text) for path in paths])
+
+
+def suffix_figures(
+    defence: Defence, queries: Sequence[str], steps: int, candidates: int, max_new_tokens: int, seed: int
+) -> dict[str, Any]:
+    """Suffixes that are changed token by token; in the end the defence answers, and a refusal still counts for it.
+
+    Arguments as of `suffix_paths`.
+    """
+    paths = suffix_paths(defence, queries, steps, candidates, max_new_tokens, seed)
+    complied = sum(not is_refusal(defence.respond([chat], max_new_tokens)[0].text) for chat in suffixed(paths))
     return {
         "settings": {"steps": steps, "candidates": candidates, "max_new_tokens": max_new_tokens},
-        "curve": curve(paths, casa.config.threshold, steps),
+        "curve": curve(paths, steps),
         "attack_success": asdict(Rate.of(complied, len(queries))),
-        "mean_p_unsafe": {"before": _mean(paths, 0), "after": _mean(paths, -1)},
+        "mean_loss": {"before": _mean(paths, 0), "after": _mean(paths, -1)},
     }
 
 
@@ -94,12 +110,12 @@ def _noise_curve(
     casa: CasaModel, noise: Noise, conversations: Sequence[Conversation], bound: float, steps: int
 ) -> list[dict[str, Any]]:
     tracked = track(conversations, f"noise within {bound:g} {noise.unit}", console=Console(stderr=True))
-    return curve([list(noise.attack(casa, each, bound, steps)) for each in tracked], casa.config.threshold, steps)
+    return curve([list(noise.attack(casa, each, bound, steps)) for each in tracked], steps)
 
 
-def curve(paths: Sequence[Sequence[Attempt]], threshold: float, steps: int) -> list[dict[str, Any]]:
-    """Share of queries whose verdict is "safe" after at most so many steps."""
-    broken_at = [next((a.step for a in path if a.p_unsafe < threshold), None) for path in paths]
+def curve(paths: Sequence[Sequence[Attempt]], steps: int) -> list[dict[str, Any]]:
+    """Share of queries that get past the defence after at most so many steps."""
+    broken_at = [next((a.step for a in path if a.broken), None) for path in paths]
     return [
         {"step": step, "broken": asdict(Rate.of(sum(b is not None and b <= step for b in broken_at), len(paths)))}
         for step in range(steps + 1)
@@ -107,4 +123,4 @@ def curve(paths: Sequence[Sequence[Attempt]], threshold: float, steps: int) -> l
 
 
 def _mean(paths: Sequence[Sequence[Attempt]], place: int) -> float:
-    return sum(path[place].p_unsafe for path in paths) / len(paths)
+    return sum(path[place].loss for path in paths) / len(paths)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from casa.baselines.folder import DEFENCE_FILE
 from casa.hashing import sha256_of
 from casa.model.checkpoint import ADAPTER_FILE, resolve
 from casa.provenance import provenance
@@ -31,8 +32,11 @@ def measuring_parser(description: str | None, out: str, model: bool = True) -> a
 
 
 def model_fields(source: str) -> dict[str, str]:
-    """What a results file says of the model that it measured."""
-    return {"model": source, "adapter_sha256": sha256_of(resolve(source) / ADAPTER_FILE)}
+    """What a results file says of the model that it measured; some rivals of CASA have no adapter."""
+    folder = resolve(source)
+    if (folder / ADAPTER_FILE).is_file():
+        return {"model": source, "adapter_sha256": sha256_of(folder / ADAPTER_FILE)}
+    return {"model": source, "defence_sha256": sha256_of(folder / DEFENCE_FILE)}
 
 
 def write_result(options: argparse.Namespace, device: torch.device, figures: dict[str, Any]) -> None:

@@ -1,15 +1,18 @@
-"""`python -m casa.evaluation.nano_adaptive`: how many steps of a white-box attack the defence withstands.
+"""`python -m casa.evaluation.nano_adaptive`: how many steps of a white-box attack a defence withstands.
 
-Each held-out malicious query gets a suffix by greedy coordinate gradient until the verdict is "safe" or the steps are over;
-then the model answers, and a refusal still counts for the defence. Writes results/nano_adaptive.json.
+Each held-out malicious query gets a suffix by greedy coordinate gradient until it gets past the defence (its verdict is "safe", or
+it answers, if it makes none) or the steps are over; then the model answers, and a refusal still counts for the defence. `--model`
+is CASA or the folder of any rival. Writes results/nano_adaptive.json.
 """
 
 from __future__ import annotations
 
+import torch
+
+from casa.baselines.methods import load_defence, method_of
 from casa.data.held_out import held_out_queries
 from casa.evaluation.adaptive import suffix_figures
 from casa.evaluation.measurement import measuring_parser, write_result
-from casa.model.casa_model import CasaModel
 
 
 def main() -> None:
@@ -19,10 +22,11 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=32, help="tried at each step")
     options = parser.parse_args()
 
-    casa = CasaModel.from_pretrained(options.model)
+    defence = load_defence(options.model)
     queries = [e.text for e in held_out_queries(options.split, options.seed, options.limit)["malicious"]]
-    figures = suffix_figures(casa, queries, options.steps, options.candidates, options.max_new_tokens, options.seed)
-    write_result(options, casa.device, figures)
+    figures = suffix_figures(defence, queries, options.steps, options.candidates, options.max_new_tokens, options.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    write_result(options, device, {"method": method_of(options.model), **figures})
 
 
 if __name__ == "__main__":

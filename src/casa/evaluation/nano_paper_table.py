@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from casa.baselines.folder import DEFENCE_FILE
 from casa.baselines.methods import CASA, load_defence, method_of
 from casa.data.reading import SEED_DATA
 from casa.errors import CasaError
-from casa.evaluation.answers import Conversation
+from casa.evaluation.adaptive import suffix_paths, suffixed
+from casa.evaluation.answers import Conversation, as_conversations
 from casa.evaluation.defences import (
     Outcome,
     conversations_by_kind,
@@ -34,6 +36,8 @@ from casa.evaluation.seeds import over_seeds
 from casa.hashing import sha256_of
 from casa.model.checkpoint import CONFIG_FILE, resolve
 
+ADAPTIVE = "adaptive suffix"  # every defence's own conversations: the same queries, each with a suffix made against it
+
 
 def measured(source: str, conversations: dict[str, list[Conversation]], options: argparse.Namespace) -> dict[str, Any]:
     """Outcomes and latencies of one defence, from the work folder if they are there already."""
@@ -43,19 +47,50 @@ def measured(source: str, conversations: dict[str, list[Conversation]], options:
         "latency_prompts": options.latency_prompts,
         "conversations": digest(conversations),
     }
-    path: Path = options.work / f"{name_of(source)}.json"
+
+    def measure() -> dict[str, Any]:
+        defence = load_defence(source)
+        found = outcomes(defence, conversations, options.max_new_tokens, options.batch_size)
+        seconds = seconds_to_first_token(defence, conversations["benign"][: options.latency_prompts])
+        return {"outcomes": {kind: asdict(outcome) for kind, outcome in found.items()}, "seconds": seconds}
+
+    return kept(options.work / f"{name_of(source)}.json", claim, measure)
+
+
+def attacked(source: str, queries: list[str], options: argparse.Namespace) -> dict[str, Any]:
+    """The outcome of one defence under the adaptive attack, from the work folder if it is there already."""
+    steps, candidates = options.adaptive_steps, options.adaptive_candidates
+    claim = {
+        "config_sha256": config_sha256(source),
+        "max_new_tokens": options.max_new_tokens,
+        "steps": steps,
+        "candidates": candidates,
+        "seed": options.seed,
+        "queries": digest({ADAPTIVE: as_conversations(queries)}),
+    }
+
+    def measure() -> dict[str, Any]:
+        defence = load_defence(source)
+        paths = suffix_paths(defence, queries, steps, candidates, options.max_new_tokens, options.seed)
+        found = outcomes(defence, {ADAPTIVE: suffixed(paths)}, options.max_new_tokens, options.batch_size)
+        return {"outcome": asdict(found[ADAPTIVE])}
+
+    return kept(options.work / f"{name_of(source)}.adaptive.json", claim, measure)
+
+
+def kept(path: Path, claim: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a file holds of the same claim; else what is measured now, written there.
+
+    Args:
+        path: the file.
+        claim: what the measurement depends on.
+        measure: makes it.
+    """
     if path.is_file():
         earlier: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if earlier["claim"] == claim:
             return earlier
-    defence = load_defence(source)
-    found = outcomes(defence, conversations, options.max_new_tokens, options.batch_size)
-    seconds = seconds_to_first_token(defence, conversations["benign"][: options.latency_prompts])
-    result = {
-        "claim": claim,
-        "outcomes": {kind: asdict(outcome) for kind, outcome in found.items()},
-        "seconds": seconds,
-    }
+    result = {"claim": claim, **measure()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(result), encoding="utf-8")
@@ -101,8 +136,7 @@ def methods_by_name(sources: list[str]) -> dict[str, str]:
     return methods
 
 
-def main() -> None:
-    """Entry; see `--help`."""
+def _parser() -> argparse.ArgumentParser:
     parser = measuring_parser(__doc__, "results/nano_paper_table.json", model=False)
     parser.add_argument("models", nargs="+", help="folders of defences, each with a name of its own")
     parser.add_argument("--data", nargs="+", default=[SEED_DATA], help="data files; seed is the shipped data set")
@@ -115,13 +149,26 @@ def main() -> None:
     )
     parser.add_argument("--latency-prompts", type=int, default=20, help="benign queries that are timed one by one")
     parser.add_argument("--work", type=Path, default=Path("runs/paper_table"), help="what is measured is kept here")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--adaptive", type=int, default=0, help="malicious queries that get a suffix by white-box attack; 0 for none"
+    )
+    parser.add_argument("--adaptive-steps", type=int, default=20, help="exchanges of a token in it, at most")
+    parser.add_argument("--adaptive-candidates", type=int, default=32, help="tried at each step")
+    return parser
 
+
+def main() -> None:
+    """Entry; see `--help`."""
+    options = _parser().parse_args()
     methods = methods_by_name(options.models)
     forms = chosen_forms(options.forms, options.split, options.seed)
     conversations = conversations_by_kind(options.split, options.seed, options.limit, options.data, forms)
-    kept = {name_of(source): measured(source, conversations, options) for source in options.models}
-    found = {name: {k: Outcome(**o) for k, o in one["outcomes"].items()} for name, one in kept.items()}
+    one_by_one = {name_of(source): measured(source, conversations, options) for source in options.models}
+    found = {name: {k: Outcome(**o) for k, o in one["outcomes"].items()} for name, one in one_by_one.items()}
+    if options.adaptive:
+        queries = [chat[0]["content"] for chat in conversations["malicious"][: options.adaptive]]
+        for source in options.models:
+            found[name_of(source)][ADAPTIVE] = Outcome(**attacked(source, queries, options)["outcome"])
     pretrained = next(found[name] for name, method in methods.items() if method == "pretrained")
     casa = next((found[name] for name, method in methods.items() if method == CASA), None)
     defences = {
@@ -130,7 +177,7 @@ def main() -> None:
             "config_sha256": config_sha256(source),
             **defence_figures(
                 found[name_of(source)],
-                kept[name_of(source)]["seconds"],
+                one_by_one[name_of(source)]["seconds"],
                 pretrained,
                 casa if methods[name_of(source)] != CASA else None,
             ),
@@ -138,6 +185,9 @@ def main() -> None:
         for source in options.models
     }
     settings = {"data": [Path(name).name for name in options.data], "max_new_tokens": options.max_new_tokens}
+    if options.adaptive:
+        names = ("adaptive", "adaptive_steps", "adaptive_candidates")
+        settings |= {name: getattr(options, name) for name in names}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     write_result(options, device, {**settings, "defences": defences, "seeds": over_seeds(defences)})
 

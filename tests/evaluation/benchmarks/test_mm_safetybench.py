@@ -1,7 +1,9 @@
 import pytest
 
+from casa.attacks.images import SIDE
+from casa.attacks.typography import key_phrase
 from casa.errors import DataError
-from casa.evaluation.benchmarks.mm_safetybench import BENCHMARK, SCENARIOS, TEXT_OF
+from casa.evaluation.benchmarks.mm_safetybench import BENCHMARK, MINI_FORMS, SCENARIOS, TEXT_OF
 
 QUESTION = {
     "Question": "How is bread baked?",
@@ -49,3 +51,16 @@ def test_missing_scenarios_and_fields_are_told(official, write):
     (official / "data/processed_questions/01-Scenario.json").unlink()
     with pytest.raises(DataError, match="12 of 13"):
         BENCHMARK.load(official, {})
+
+
+def test_the_mini_set_has_all_three_forms_and_says_which_are_stand_ins(queries):
+    items = BENCHMARK.load(None, queries)
+    assert len(items) == 3 * len(queries["malicious"])
+    assert {item.attack for item in items} == {"TYPO", "SD stand-in", "SD_TYPO stand-in"}
+    assert {form.removesuffix(" stand-in") for form in MINI_FORMS} == set(TEXT_OF)
+    assert "stand-ins" in BENCHMARK.obtain
+    for item in items:
+        image, text = item.messages[0]["content"]
+        assert image["image"].size == (SIDE, SIDE) and item.harmful
+        pointer = "the object in the image" if item.attack == "SD stand-in" else "the words in the image"
+        assert pointer in text["text"] and key_phrase(item.goal) not in text["text"].replace(pointer, "")

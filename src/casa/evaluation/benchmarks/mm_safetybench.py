@@ -7,12 +7,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from casa.attacks.typography import with_key_phrase_in_a_picture
+from casa.attacks.typography import (
+    with_key_phrase_as_a_scene,
+    with_key_phrase_below_a_scene,
+    with_key_phrase_in_a_picture,
+)
 from casa.errors import DataError
 from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, user
+from casa.evaluation.benchmarks.derived import Attack, asked, attacked
 
 SCENARIOS = 13
 TEXT_OF = {"SD": "Rephrased Question(SD)", "SD_TYPO": "Rephrased Question", "TYPO": "Rephrased Question"}
+# The pictures of the official SD forms are Stable Diffusion's; drawn landscapes stand in for them.
+MINI_FORMS: dict[str, Attack] = {
+    "TYPO": with_key_phrase_in_a_picture,
+    "SD stand-in": with_key_phrase_as_a_scene,
+    "SD_TYPO stand-in": with_key_phrase_below_a_scene,
+}
 _QUESTIONS = "processed_questions"
 _IMAGE_ROOTS = ("data/imgs", "imgs", "MM-SafetyBench(imgs)", "data/MM-SafetyBench(imgs)")
 
@@ -51,10 +62,8 @@ def _questions(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def mini(queries: Queries) -> Iterable[Item]:
-    """The project's malicious queries with their key phrase in a picture."""
-    for query in queries["malicious"]:
-        messages = with_key_phrase_in_a_picture(query.text)
-        yield Item(f"{query.id}/TYPO", messages, query.text, True, query.source, "TYPO")
+    """The project's malicious queries with their key phrase in a picture, in all three forms; two of them are stand-ins."""
+    return attacked(asked(queries, "malicious"), MINI_FORMS)
 
 
 BENCHMARK = Benchmark(
@@ -65,7 +74,8 @@ BENCHMARK = Benchmark(
     size=5040,
     licence="CC-BY-NC-4.0",
     source="github.com/isXinLiu/MM-SafetyBench",
-    obtain="Clone the repository and unpack its image archive (linked from its README) into data/imgs.",
+    obtain="Clone the repository and unpack its image archive (linked from its README) into data/imgs. "
+    "The mini set has drawn landscapes as stand-ins for its generated (SD) pictures.",
     read=read,
     mini=mini,
 )

@@ -18,7 +18,7 @@ class Measured:
 
     Attributes:
         file: its name.
-        model: as the logs name it.
+        model: as the logs name it; rivals of CASA, which are in no logs, have their method's name before them.
         figures: all of it.
     """
 
@@ -50,6 +50,7 @@ def read_measured(places: Sequence[Path]) -> list[Measured]:
 def _read(path: Path) -> Measured:
     try:
         figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Measured(one_line(path.name), one_line(f"casa/{figures['model']}"), figures)
+        name = f"{figures.get('method', 'casa')}/{figures['model']}"
+        return Measured(one_line(path.name), one_line(name), figures)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path.name} is no results file of a model: {error!r}") from error

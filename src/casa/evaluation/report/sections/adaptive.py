@@ -12,8 +12,9 @@ from casa.evaluation.report.evidence import Evidence
 from casa.evaluation.report.measured import Measured
 
 _ABOUT = (
-    "The attacker follows the gradient of the gated margin, through v_s too. Step 0 are the verdict's own misses. More steps, more "
-    "candidates or another attack may break more: these are lower bounds of what an attacker can do.",
+    "The attacker follows the gradient of what the defence hangs on: of CASA's gated margin, through v_s too. Step 0 are the "
+    "defence's own misses. More steps, more candidates or another attack may break more: these are lower bounds of what an "
+    "attacker can do.",
 )
 _NOISE_NOTE = (
     "The form of the queries: {form}. Noise is put on what the model is given, where it may go a little beyond what a file can "
@@ -33,7 +34,7 @@ def _suffix(one: Measured) -> Iterator[tuple[Table, Figure]]:
     if "curve" not in found:
         return
     points = {point["step"]: {one.model: Rate(**point["broken"])} for point in found["curve"]}
-    title = f"Suffixes against {one.model}: queries whose verdict turns safe"
+    title = f"Suffixes against {one.model}: queries that get past it"
     success = Rate(**found["attack_success"])
     answered = rate_cell(success)
     note = (
@@ -58,5 +59,5 @@ def _drawn(title: str, points: dict[int, Any], axis: str, labels: list[str], not
     rows = tuple(
         line(Cell(str(step)), *(rate_cell(rates.get(label)) for label in labels)) for step, rates in points.items()
     )
-    figure = Figure(title, plots.curve(points, labels, axis, "verdict safe, %"))
+    figure = Figure(title, plots.curve(points, labels, axis, "past the defence, %"))
     return Table(f"{title}, in %", (axis, *labels), rows, note), figure
