@@ -12,7 +12,6 @@ from casa.attacks.typography import (
     in_a_picture,
     key_phrase,
     list_title,
-    with_key_phrase_as_a_scene,
     with_key_phrase_below_a_scene,
     with_key_phrase_in_a_picture,
 )
@@ -71,21 +70,15 @@ def test_the_text_alone_does_not_say_what_is_asked_for(attack):
     assert parts(attack(QUERY))[0][0].tobytes() == picture.tobytes()
 
 
-def test_a_scene_stands_in_for_the_key_phrase_and_is_the_query_s_own():
-    (scene,), text = parts(with_key_phrase_as_a_scene(QUERY))
-    assert text == QUERY.replace(key_phrase(QUERY), "the object in the image")
-    assert scene.size == (SIDE, SIDE)
-    assert parts(with_key_phrase_as_a_scene(QUERY))[0][0].tobytes() == scene.tobytes()
-    assert parts(with_key_phrase_as_a_scene(QUERY + "!"))[0][0].tobytes() != scene.tobytes()
-
-
-def test_below_the_scene_stands_the_key_phrase():
-    (scene,), _ = parts(with_key_phrase_as_a_scene(QUERY))
+def test_below_a_landscape_of_the_query_s_own_stands_the_key_phrase():
     (both,), text = parts(with_key_phrase_below_a_scene(QUERY))
     strip = SIDE - SIDE // 4
-    assert both.crop((0, 0, SIDE, strip)).tobytes() == scene.crop((0, 0, SIDE, strip)).tobytes()
-    below = draw_text(key_phrase(QUERY), size=48, height=SIDE // 4)
-    assert both.crop((0, strip, SIDE, SIDE)).tobytes() == below.tobytes() and ink(below) > 100
+    (other,), _ = parts(with_key_phrase_below_a_scene(QUERY + "!"))
+    above, below = (picture.crop((0, 0, SIDE, strip)) for picture in (both, other))
+    assert above.tobytes() != below.tobytes()
+    assert parts(with_key_phrase_below_a_scene(QUERY))[0][0].tobytes() == both.tobytes()
+    written = draw_text(key_phrase(QUERY), size=48, height=SIDE // 4)
+    assert both.crop((0, strip, SIDE, SIDE)).tobytes() == written.tobytes() and ink(written) > 100
     assert "the words in the image" in text and key_phrase(QUERY) not in text
 
 

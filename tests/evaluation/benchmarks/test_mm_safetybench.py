@@ -53,14 +53,13 @@ def test_missing_scenarios_and_fields_are_told(official, write):
         BENCHMARK.load(official, {})
 
 
-def test_the_mini_set_has_all_three_forms_and_says_which_are_stand_ins(queries):
+def test_the_mini_set_has_the_key_phrase_in_every_picture_and_says_what_stands_in(queries):
     items = BENCHMARK.load(None, queries)
-    assert len(items) == 3 * len(queries["malicious"])
-    assert {item.attack for item in items} == {"TYPO", "SD stand-in", "SD_TYPO stand-in"}
-    assert {form.removesuffix(" stand-in") for form in MINI_FORMS} == set(TEXT_OF)
+    assert len(items) == 2 * len(queries["malicious"])
+    assert {item.attack for item in items} == set(MINI_FORMS) == {"TYPO", "SD_TYPO stand-in"}
     assert "stand-ins" in BENCHMARK.obtain
     for item in items:
         image, text = item.messages[0]["content"]
         assert image["image"].size == (SIDE, SIDE) and item.harmful
-        pointer = "the object in the image" if item.attack == "SD stand-in" else "the words in the image"
+        pointer = "the words in the image"
         assert pointer in text["text"] and key_phrase(item.goal) not in text["text"].replace(pointer, "")

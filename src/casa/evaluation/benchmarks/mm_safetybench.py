@@ -7,21 +7,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from casa.attacks.typography import (
-    with_key_phrase_as_a_scene,
-    with_key_phrase_below_a_scene,
-    with_key_phrase_in_a_picture,
-)
+from casa.attacks.typography import with_key_phrase_below_a_scene, with_key_phrase_in_a_picture
 from casa.errors import DataError
 from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, user
 from casa.evaluation.benchmarks.derived import Attack, asked, attacked
 
 SCENARIOS = 13
 TEXT_OF = {"SD": "Rephrased Question(SD)", "SD_TYPO": "Rephrased Question", "TYPO": "Rephrased Question"}
-# The pictures of the official SD forms are Stable Diffusion's; drawn landscapes stand in for them.
+# The official SD pictures are generated; a drawn landscape stands in for one. It shows no harm, so SD alone has no mini form.
 MINI_FORMS: dict[str, Attack] = {
     "TYPO": with_key_phrase_in_a_picture,
-    "SD stand-in": with_key_phrase_as_a_scene,
     "SD_TYPO stand-in": with_key_phrase_below_a_scene,
 }
 _QUESTIONS = "processed_questions"
@@ -62,7 +57,7 @@ def _questions(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def mini(queries: Queries) -> Iterable[Item]:
-    """The project's malicious queries with their key phrase in a picture, in all three forms; two of them are stand-ins."""
+    """The project's malicious queries with their key phrase in a picture, alone and below a stand-in for a generated one."""
     return attacked(asked(queries, "malicious"), MINI_FORMS)
 
 
@@ -75,7 +70,7 @@ BENCHMARK = Benchmark(
     licence="CC-BY-NC-4.0",
     source="github.com/isXinLiu/MM-SafetyBench",
     obtain="Clone the repository and unpack its image archive (linked from its README) into data/imgs. "
-    "The mini set has drawn landscapes as stand-ins for its generated (SD) pictures.",
+    "The mini set has landscapes as stand-ins for the generated pictures of SD_TYPO, and no SD alone.",
     read=read,
     mini=mini,
 )
