@@ -20,7 +20,7 @@ from casa.method.tokens import SafetyTokens
 from casa.model import embedded
 from casa.model.attach import add_token_rows, describe, fresh_attention
 from casa.model.families import load_base, load_processor
-from casa.model.layouts import renamed_config, renaming
+from casa.model.layouts import renamed_config, renaming, require_same_names
 
 if TYPE_CHECKING:
     from casa.model.casa_model import CasaModel
@@ -160,7 +160,7 @@ def load_adapter(model: Any, folder: Path) -> None:
     weights = load_file(folder / ADAPTER_FILE)
     if rename := renaming(model.get_base_model(), weights, folder):
         weights = rename.weights(weights)
-    _require_same_names(model, weights, folder)
+    require_same_names(model, weights, folder)
     try:
         set_peft_model_state_dict(model, weights)
     except RuntimeError as error:
@@ -261,28 +261,20 @@ def with_adapter(base: Any, folder: Path, trainable: bool) -> Any:
     """
     from peft import PeftConfig, PeftModel
 
-    weights, options = load_file(folder / ADAPTER_FILE), {}
+    weights = load_file(folder / ADAPTER_FILE)
+    options: dict[str, Any] = {}
     if rename := renaming(base, weights, folder):
         config = renamed_config(PeftConfig.from_pretrained(str(folder)), rename, weights, folder)
-        weights, options = rename.weights(weights), {"config": config, "key_mapping": rename.key_mapping()}
+        options = {"config": config, "key_mapping": rename.key_mapping()}
+        weights = rename.weights(weights)
     try:
         model = PeftModel.from_pretrained(base, str(folder), is_trainable=trainable, **options)
     except (ValueError, RuntimeError, KeyError) as error:
         raise CheckpointError(f"the adapter in {folder} does not fit this base model: {error}") from error
-    _require_same_names(model, weights, folder)
+    require_same_names(model, weights, folder)
     if not all(tensor.isfinite().all() for tensor in weights.values()):
         raise CheckpointError(f"the adapter in {folder} holds values that are not finite")
     return model
-
-
-def _require_same_names(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
-    from peft import get_peft_model_state_dict
-
-    held = get_peft_model_state_dict(model, save_embedding_layers=False)
-    if lacking := sorted(set(held) ^ set(weights)):
-        raise CheckpointError(
-            f"the adapter in {folder} does not fit this base model: {lacking[0]} and {len(lacking) - 1} more"
-        )
 
 
 def _load_attention(attention: torch.nn.Module, path: Path) -> None:

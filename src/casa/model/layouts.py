@@ -94,3 +94,23 @@ def renamed_config(config: Any, rename: Renaming, saved: Iterable[str], folder: 
     if isinstance(rows, dict):
         config.trainable_token_indices = {rename(name): ids for name, ids in rows.items()}
     return config
+
+
+def require_same_names(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
+    """Checks that a PEFT model's adapter has these weights, one to one.
+
+    Args:
+        model: the PEFT model.
+        weights: by their names in it.
+        folder: that they come from, named in the error.
+
+    Raises:
+        CheckpointError: there is one more on either side.
+    """
+    from peft import get_peft_model_state_dict
+
+    held = get_peft_model_state_dict(model, save_embedding_layers=False)
+    if lacking := sorted(set(held) ^ set(weights)):
+        raise CheckpointError(
+            f"the adapter in {folder} does not fit this base model: {lacking[0]} and {len(lacking) - 1} more"
+        )
