@@ -10,6 +10,7 @@ from casa import CasaModel
 from casa.evaluation import nano_quantized
 from casa.evaluation.nano_quantized import REFERENCE, drift, gguf_rounded, layer_types, separation
 from casa.evaluation.text_tables import quantized_table
+from casa.model.families import layers_of
 from casa.model.outputs import Verdict
 
 
@@ -68,6 +69,6 @@ def test_the_adapter_itself_is_not_rounded(tiny_casa_folder):
     rounded = nano_quantized.FORMS["GGUF Q4_0"][1](str(tiny_casa_folder))
     for name, parameter in adapters(casa.base_model).items():
         assert torch.equal(parameter, dict(rounded.base_model.named_parameters())[name])
-    before, after = (m.base_model.model.layers[0].self_attn.q_proj.base_layer.weight for m in (casa, rounded))
+    before, after = (layers_of(m.base_model)[0].self_attn.q_proj.base_layer.weight for m in (casa, rounded))
     assert not torch.equal(before, after)
     assert layer_types(rounded.base_model) == ["Parameter float32"]

@@ -11,6 +11,7 @@ from casa import CasaConfig, CasaModel
 from casa.errors import CasaError
 from casa.model.attach import fingerprint, tied
 from casa.model.families import decoder_of, final_norm_of, lora_targets
+from layouts import place_of
 from tiny import make_tiny_base, perturb, user
 
 
@@ -121,15 +122,15 @@ def test_heads_default_to_the_key_value_heads(tiny_casa):
 
 def test_modules_are_found_by_looking_at_the_model(tiny_base):
     assert type(decoder_of(tiny_base)).__name__ == "Qwen2_5OmniThinkerTextModel"
-    assert final_norm_of(tiny_base) is tiny_base.model.norm
-    assert all(name.startswith("model.layers.") for name in lora_targets(tiny_base))
+    assert final_norm_of(tiny_base) is decoder_of(tiny_base).norm
+    assert all(name.startswith(f"{place_of(tiny_base)}.layers.") for name in lora_targets(tiny_base))
     assert len(lora_targets(tiny_base)) == 2 * 7
 
 
 def test_layers_that_only_images_run_through_are_not_adapted(tiny_base):
     tiny_base.config.text_config.cross_attention_layers = [0]
     names = lora_targets(tiny_base)
-    assert len(names) == 7 and all(name.startswith("model.layers.1.") for name in names)
+    assert len(names) == 7 and all(name.startswith(f"{place_of(tiny_base)}.layers.1.") for name in names)
 
 
 def test_a_model_that_would_read_the_new_tokens_as_media_says_what_to_name_instead(tiny_base, processor):

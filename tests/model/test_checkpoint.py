@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from casa import CasaModel
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
+from casa.model.families import layers_of
 from tiny import make_tiny_base, perturb, user
 
 
@@ -78,7 +79,7 @@ def test_an_adapter_of_another_base_model_is_refused(tiny_casa_folder, nano_fold
 
 def test_a_fine_tuned_variant_of_the_base_model_is_refused(tiny_casa_folder, nano_folder, tmp_path, processor):
     variant = make_tiny_base(nano_folder)
-    variant.model.layers[0].mlp.down_proj.weight.data += 0.01
+    layers_of(variant)[0].mlp.down_proj.weight.data += 0.01
     variant.save_pretrained(tmp_path / "variant")
     processor.save_pretrained(tmp_path / "variant")
     with pytest.raises(CheckpointError, match="other weights"):

@@ -73,10 +73,12 @@ def test_a_shipped_vision_tower_is_the_trained_one_and_brings_its_shape(nano_fol
     assert media_refused(target) == ALL_MEDIA  # the language model cannot read it yet
     assert vision_shape(target)["hidden_size"] == 64
     thinker = make_tiny_base(nano_folder)
-    thinker.visual = build_tower(tower_config(2, 64, 64, 32), seed=0)
+    thinker.base_model.visual = build_tower(tower_config(2, 64, 64, 32), seed=0)
     put_into(thinker, target, None)
     trained = load_file(vision_run / "tower.safetensors")
-    assert all(torch.equal(thinker.visual.state_dict()[name], value.float()) for name, value in trained.items())
+    assert all(
+        torch.equal(thinker.base_model.visual.state_dict()[name], value.float()) for name, value in trained.items()
+    )
 
 
 def test_a_medium_is_taken_once_there_is_a_tower_and_the_language_model_can_read_it(vision_run, reading_run, tmp_path):
@@ -92,7 +94,7 @@ def header_bytes(folder):
 
 def test_a_shipped_audio_tower_is_whisper_with_its_tuned_end(nano_folder, tmp_path, monkeypatch):
     thinker = make_tiny_base(nano_folder)
-    state = {name: value + 1 for name, value in thinker.audio_tower.state_dict().items()}
+    state = {name: value + 1 for name, value in thinker.base_model.audio_tower.state_dict().items()}
     whisper = {name: value for name, value in state.items() if name not in FRESH}
     monkeypatch.setattr("casa.nano.audio.whisper.encoder_weights", lambda path: whisper)
     tuned = {"proj.weight": torch.randn(32, 32).to(torch.bfloat16)}
@@ -101,7 +103,7 @@ def test_a_shipped_audio_tower_is_whisper_with_its_tuned_end(nano_folder, tmp_pa
     target = tmp_path / "trained"
     ship_parts({"audio": folder}, target)
     put_into(thinker, target, tmp_path / "whisper.bin")
-    found = thinker.audio_tower.state_dict()
+    found = thinker.base_model.audio_tower.state_dict()
     assert torch.equal(found["proj.weight"], tuned["proj.weight"].float())
     assert torch.equal(found["conv1.weight"], whisper["conv1.weight"])
     with pytest.raises(CheckpointError, match="Whisper"):

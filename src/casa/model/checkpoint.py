@@ -20,6 +20,7 @@ from casa.method.tokens import SafetyTokens
 from casa.model import embedded
 from casa.model.attach import add_token_rows, describe, fresh_attention
 from casa.model.families import load_base, load_processor
+from casa.model.layouts import renamed_config, renaming, require_same_names
 
 if TYPE_CHECKING:
     from casa.model.casa_model import CasaModel
@@ -154,10 +155,14 @@ def load_adapter(model: Any, folder: Path) -> None:
     Raises:
         CheckpointError: it has another shape.
     """
-    from peft import load_peft_weights, set_peft_model_state_dict
+    from peft import set_peft_model_state_dict
 
+    weights = load_file(folder / ADAPTER_FILE)
+    if rename := renaming(model.get_base_model(), weights, folder):
+        weights = rename.weights(weights)
+    require_same_names(model, weights, folder)
     try:
-        set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+        set_peft_model_state_dict(model, weights)
     except RuntimeError as error:
         raise CheckpointError(f"the adapter in {folder} has another shape: {error}") from error
 
@@ -254,18 +259,20 @@ def with_adapter(base: Any, folder: Path, trainable: bool) -> Any:
     Raises:
         CheckpointError: it does not fit, or holds a value that is not finite.
     """
-    from peft import PeftModel, get_peft_model_state_dict
+    from peft import PeftConfig, PeftModel
 
+    weights = load_file(folder / ADAPTER_FILE)
+    options: dict[str, Any] = {}
+    if rename := renaming(base, weights, folder):
+        config = renamed_config(PeftConfig.from_pretrained(str(folder)), rename, weights, folder)
+        options = {"config": config, "key_mapping": rename.key_mapping()}
+        weights = rename.weights(weights)
     try:
-        model = PeftModel.from_pretrained(base, str(folder), is_trainable=trainable)
+        model = PeftModel.from_pretrained(base, str(folder), is_trainable=trainable, **options)
     except (ValueError, RuntimeError, KeyError) as error:
         raise CheckpointError(f"the adapter in {folder} does not fit this base model: {error}") from error
-    saved, state = load_file(folder / ADAPTER_FILE), get_peft_model_state_dict(model, save_embedding_layers=False)
-    if lacking := sorted(set(state) ^ set(saved)):
-        raise CheckpointError(
-            f"the adapter in {folder} does not fit this base model: {lacking[0]} and {len(lacking) - 1} more"
-        )
-    if not all(tensor.isfinite().all() for tensor in saved.values()):
+    require_same_names(model, weights, folder)
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
         raise CheckpointError(f"the adapter in {folder} holds values that are not finite")
     return model
 

@@ -61,7 +61,7 @@ def build_nano(folder: Path, download: bool = False) -> Path:
 
 
 def _write_model(gguf: Path, trained: Path, whisper: Path | None, folder: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
     from transformers import GenerationConfig
 
     from casa.nano.language import build_thinker, load_smollm2, omni_config
@@ -71,7 +71,8 @@ def _write_model(gguf: Path, trained: Path, whisper: Path | None, folder: Path) 
     language = load_smollm2(gguf)
     config = omni_config(language.config, processor.tokenizer, vision_shape(trained), media_refused(trained))
     thinker = put_into(build_thinker(config, language), trained, whisper)
-    weights = {f"thinker.{name}": tensor for name, tensor in thinker.state_dict().items() if name != "lm_head.weight"}
+    thinker.save_pretrained(folder)  # under the hub's names, whatever this version of transformers calls its modules
+    weights = {f"thinker.{name}": tensor for name, tensor in load_file(folder / "model.safetensors").items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config.architectures = ["Qwen2_5OmniModel"]
     config.save_pretrained(folder)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from casa.model.families import decoder_of
 from casa.nano.audio.whisper import TINY_EN
 from casa.nano.processor import MEDIA_TOKENS
 
@@ -99,17 +100,18 @@ def build_thinker(config: Any, language: Any) -> Any:
         torch.manual_seed(TOWER_SEED)
         thinker = Qwen2_5OmniThinkerForConditionalGeneration(config.thinker_config).float().eval()
     weights = dict(language.model.state_dict())
-    embedding = thinker.model.embed_tokens.weight
+    decoder = decoder_of(thinker)
+    embedding: torch.Tensor = thinker.get_input_embeddings().weight
     rows = weights.pop("embed_tokens.weight")
     with torch.no_grad():
         embedding.zero_()
         embedding[: len(rows)] = rows
-    missing, unexpected = thinker.model.load_state_dict(weights, strict=False)
+    missing, unexpected = decoder.load_state_dict(weights, strict=False)
     biases = [name for name in missing if name.endswith("_proj.bias")]
     if unexpected or set(missing) - set(biases) - {"embed_tokens.weight"}:
         raise RuntimeError(f"SmolLM2 does not fit the thinker: missing {missing}, unexpected {unexpected}")
     with torch.no_grad():
         for name in biases:
-            thinker.model.get_parameter(name).zero_()
+            decoder.get_parameter(name).zero_()
     thinker.tie_weights()
     return thinker

@@ -78,16 +78,16 @@ def put_into(thinker: Any, folder: Path, whisper: Path | None) -> Any:
     """
     from safetensors.torch import load_file
 
+    from casa.model.checkpoint import with_adapter
+
     check_files(folder)
     parts = parts_of(folder)
     if "vision" in parts:
-        thinker.visual.load_state_dict(load_file(folder / "vision" / TOWER_FILE))
+        thinker.base_model.visual.load_state_dict(load_file(folder / "vision" / TOWER_FILE))
     if "audio" in parts:
-        _put_audio(thinker.audio_tower, folder / "audio" / TOWER_FILE, whisper)
+        _put_audio(thinker.base_model.audio_tower, folder / "audio" / TOWER_FILE, whisper)
     if "reading" in parts:
-        from peft import PeftModel
-
-        thinker = PeftModel.from_pretrained(thinker, str(folder / "reading")).merge_and_unload()
+        thinker = with_adapter(thinker, folder / "reading", trainable=False).merge_and_unload()
     return thinker
 
 

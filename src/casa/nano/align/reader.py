@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from casa.model.checkpoint import with_adapter
-from casa.model.families import lora_targets
+from casa.model.families import decoder_of, lora_targets
 from casa.nano.align.examples import FORMS, Form, Laid
 from casa.nano.align.layouts import embedded
 
@@ -62,13 +62,13 @@ class Reader(nn.Module):
         positions = torch.stack(
             [F.pad(laid.positions, (0, length - laid.positions.shape[1])) for laid, _ in batch], dim=1
         )
-        output = self.thinker.model(
+        output = decoder_of(self.thinker)(
             inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False, return_dict=True
         )
         hidden = output.last_hidden_state
         before = [hidden[i, len(laid.ids) - laid.answer - 1 : len(laid.ids) - 1] for i, (laid, _) in enumerate(batch)]
         targets = torch.cat([laid.ids[len(laid.ids) - laid.answer :] for laid, _ in batch])
-        return self.thinker.lm_head(torch.cat(before)).float(), targets
+        return self.thinker.get_output_embeddings()(torch.cat(before)).float(), targets
 
     def _embedded(self, laid: Laid, form: Form, noise: float, generator: torch.Generator) -> Tensor:
         found = self.table[laid.ids]

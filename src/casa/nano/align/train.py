@@ -113,8 +113,8 @@ def _media_in(thinker: Any, recipe: AlignRecipe) -> frozenset[Medium]:
         CasaError: the base model does not hold one of them.
     """
     towers: dict[Medium, tuple[str, Any]] = {
-        "picture": (recipe.vision_run, thinker.visual),
-        "sound": (recipe.audio_run, thinker.audio_tower),
+        "picture": (recipe.vision_run, thinker.base_model.visual),
+        "sound": (recipe.audio_run, thinker.base_model.audio_tower),
     }
     found: set[Medium] = set()
     for medium, (folder, tower) in towers.items():

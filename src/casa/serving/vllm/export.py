@@ -142,13 +142,17 @@ def _architecture(config: Any, base: Any) -> str:
 
 
 def _prefix_names(folder: Path, prefix: str) -> None:
-    """Puts a prefix before every weight's name, as in the checkpoint that the part was loaded from."""
+    """Puts a prefix before every weight's name, as in the checkpoint that the part was loaded from; some versions have kept it."""
+
+    def whole(name: str) -> str:
+        return name if name.startswith(prefix) else prefix + name
+
     for path in sorted(folder.glob("*.safetensors")):  # one at a time: a shard fits into memory
-        save_file({prefix + name: tensor for name, tensor in load_file(path).items()}, path, metadata={"format": "pt"})
+        save_file({whole(name): tensor for name, tensor in load_file(path).items()}, path, metadata={"format": "pt"})
     index = folder / INDEX_FILE
     if index.is_file():
         content = json.loads(index.read_text(encoding="utf-8"))
-        content["weight_map"] = {prefix + name: file for name, file in content["weight_map"].items()}
+        content["weight_map"] = {whole(name): file for name, file in content["weight_map"].items()}
         index.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
