@@ -54,6 +54,7 @@ def load_smollm2_tokenizer(gguf: Path) -> Any:
 def save_processor(gguf: Path, folder: Path) -> Any:
     """Writes tokenizer and processor files into `folder`; returns the loaded `Qwen2_5OmniProcessor`."""
     from transformers import (
+        AutoTokenizer,
         Qwen2_5OmniProcessor,
         Qwen2VLImageProcessor,
         Qwen2VLVideoProcessor,
@@ -64,13 +65,13 @@ def save_processor(gguf: Path, folder: Path) -> Any:
     tokenizer.add_special_tokens({"additional_special_tokens": list(MEDIA_TOKENS.values())})
     tokenizer.pad_token, tokenizer.eos_token = "<|endoftext|>", "<|im_end|>"
     tokenizer.model_max_length, tokenizer.padding_side = 8192, "left"
-    for name, token in MEDIA_TOKENS.items():
-        setattr(tokenizer, name, token)
+    tokenizer.save_pretrained(folder)
+    _name_media_tokens(folder / "tokenizer_config.json")
     processor = Qwen2_5OmniProcessor(
         image_processor=Qwen2VLImageProcessor(min_pixels=56 * 56, max_pixels=448 * 448),
         video_processor=Qwen2VLVideoProcessor(),
         feature_extractor=WhisperFeatureExtractor(feature_size=80, return_attention_mask=True),
-        tokenizer=tokenizer,
+        tokenizer=AutoTokenizer.from_pretrained(folder),
         chat_template=CHAT_TEMPLATE,
     )
     processor.save_pretrained(folder)
@@ -79,7 +80,7 @@ def save_processor(gguf: Path, folder: Path) -> Any:
 
 
 def _name_media_tokens(path: Path) -> None:
-    """Saves the media tokens by name: as a plain list the processor would not find them on reload."""
+    """Saves the media tokens by name: in a plain list the processor does not find them."""
     config = json.loads(path.read_text(encoding="utf-8"))
     config["extra_special_tokens"] = MEDIA_TOKENS
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

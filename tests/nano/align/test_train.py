@@ -16,6 +16,7 @@ from casa.nano.align.recipe import AlignRecipe
 from casa.nano.align.train import Training, run_align
 from tiny import make_tiny_base
 
+KINDS = {"step", "text", "picture", "sound", "picture repeated", "sound repeated"}
 RECIPE = Path(__file__).parents[3] / "recipes" / "nano_align.yaml"
 
 
@@ -58,7 +59,7 @@ def whole(base, tmp_path_factory):
 def test_a_run_leaves_adapter_blanks_and_a_curve(whole):
     output, summary = whole
     assert [point["step"] for point in summary["curve"]] == [0, 2, 4]
-    assert set(summary["curve"][0]) == {"step", "text", "picture", "sound"}
+    assert set(summary["curve"][0]) == KINDS
     assert json.loads((output / "summary.json").read_text())["step"] == 4
     assert set(load_file(output / "blanks.safetensors")) == {"picture", "sound"}
 
@@ -89,7 +90,7 @@ def test_a_folder_belongs_to_one_recipe(whole, base):
 def test_a_run_goes_on_from_another_and_asks_about_scenes(whole, base, tmp_path):
     more = ("--init_from", str(whole[0]), "--scene_share", "0.5", "--steps", "1")
     summary = run_align(RECIPE, overrides(base, tmp_path / "run", *more))
-    assert set(summary["curve"][0]) == {"step", "text", "picture", "sound", "scene"}
+    assert set(summary["curve"][0]) == KINDS | {"scene"}
     assert summary["curve"][0]["text"] == pytest.approx(whole[1]["curve"][-1]["text"], abs=1e-5)
 
 

@@ -14,6 +14,9 @@ from casa.nano.align.layouts import in_cells, in_frames, pieces_of, shapes_in_ce
 from casa.nano.align.media import MEDIA, Medium, Towers
 from casa.nano.pictures.questions import Question
 from casa.nano.pictures.scenes import Scene, draw_scene
+from casa.nano.speech.speakable import speakable
+from casa.nano.speech.spelling import FORMS as SPELLINGS
+from casa.nano.speech.spelling import spelled, transcript
 
 Form = Literal["text", "picture", "sound"]
 FORMS: tuple[Form, ...] = ("text", "picture", "sound")
@@ -36,6 +39,7 @@ REPEAT = {
     "picture": ("What does the image say?", "Read the text in the image.", "Repeat the words in the image."),
     "sound": ("What is said in the recording?", "Write down what you hear.", "Repeat what is said."),
 }
+SPELL = ("Which word is spelled?", "What word do the letters make?", "Write the word that is spelled.")
 BRIEFLY = ("", "", " Answer briefly.", " Answer with one word.")
 _PATCHES_A_CELL = 2  # each way: the vision tower merges 2 x 2 patches into a token
 _MEL_A_FRAME = 4  # spectrogram frames in a token of the audio tower
@@ -100,14 +104,35 @@ class Layouter:
         if form == "text":
             return self._joined([{"type": "text", "text": text}], [], target)
         if repeat:
-            target = self._processor.tokenizer(text, add_special_tokens=False).input_ids[: self._most - 1] + self._end
+            target = self._ids(_read(text, form))[: self._most - 1] + self._end
         prompt = rng.choice((REPEAT if repeat else FOLLOW)[form])
+        return self._given(text, prompt, form, target, rng, real)
+
+    def spelled(self, word: str, rng: random.Random, real: bool = False) -> Laid | None:
+        """A word said letter by letter, to be written down; None if it does not fit.
+
+        Args:
+            word: in letters.
+            rng: of the layout and the prompt beside it.
+            real: as a real clip, as far as the model has a trained tower for it.
+        """
+        target = self._ids(word.lower()) + self._end
+        return self._given(spelled(word, rng.choice(SPELLINGS)), rng.choice(SPELL), "sound", target, rng, real)
+
+    def _given(
+        self, text: str, prompt: str, form: Medium, answer: list[int], rng: random.Random, real: bool
+    ) -> Laid | None:
+        """A text in a medium with a prompt beside it, real if it can be; None if it does not fit."""
         if real and self._towers is not None and form in self._towers.media:
             placed = self._towers.placed(text, prompt, form, rng)
-            return None if placed is None else self._finished(placed.ids, target, placed.extra, vectors=placed.vectors)
+            return None if placed is None else self._finished(placed.ids, answer, placed.extra, vectors=placed.vectors)
         place = in_cells if form == "picture" else in_frames
-        layout = place(pieces_of(self._processor.tokenizer, text), rng)
-        return None if layout is None else self._beside(prompt, form, layout, target)
+        layout = place(pieces_of(self._processor.tokenizer, _read(text, form)), rng)
+        return None if layout is None else self._beside(prompt, form, layout, answer)
+
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = self._processor.tokenizer(text, add_special_tokens=False).input_ids
+        return found
 
     def asked(self, scene: Scene, question: Question, rng: random.Random, real: bool = False) -> Laid | None:
         """A question about a scene, with its answer; None if the scene's words do not fit into its cells.
@@ -118,7 +143,7 @@ class Layouter:
             rng: of the words after the question.
             real: as a real picture, as far as the model has a tower that was trained on scenes.
         """
-        target = self._processor.tokenizer(question.answer, add_special_tokens=False).input_ids + self._end
+        target = self._ids(question.answer) + self._end
         prompt = question.text + rng.choice(BRIEFLY)
         if real and self._towers is not None and self._towers.scenes:
             placed = self._towers.seen({"type": "image", "image": draw_scene(scene)}, prompt, "picture")
@@ -159,3 +184,8 @@ class Layouter:
         positions, _ = self._thinker.get_rope_index(whole, attention_mask=torch.ones_like(whole), **extra)
         layout = torch.empty(0, dtype=torch.long) if layout is None else layout
         return Laid(whole[0], layout, positions[:, 0], len(answer), vectors)
+
+
+def _read(text: str, form: Medium) -> str:
+    """What a perfect reader would read: speech has neither capitals nor punctuation."""
+    return transcript(speakable(text)) if form == "sound" else text

@@ -13,6 +13,7 @@ from casa.nano.pictures.questions import questions
 from casa.nano.pictures.scenes import sample_scene
 from casa.nano.pictures.styles import CELL
 
+_FEWEST_WORDS, _MOST_WORDS, _RANDOM_SHARE = 2, 14, 0.4
 _FEWEST_CELLS, _MOST_CELLS = 6, 12  # of a scene's side
 
 
@@ -30,6 +31,8 @@ class Instructions:
         self, examples: Sequence[Example], answers: dict[str, list[int]], layouter: Layouter, recipe: AlignRecipe
     ) -> None:
         self._texts = [(example.text, answers[example.key()]) for example in examples if answers[example.key()]]
+        self._vocabulary = sorted({word for text, _ in self._texts for word in text.split()})
+        self._spellable = [word for word in self._vocabulary if word.isascii() and word.isalpha() and len(word) > 2]
         self._layouter, self._recipe = layouter, recipe
 
     def batch(self, step: int) -> list[tuple[Laid, Form]]:
@@ -44,11 +47,23 @@ class Instructions:
             repeat, real = rng.random() < recipe.repeat_share, rng.random() < recipe.real_share
             if form == "picture" and rng.random() < recipe.scene_share:
                 laid = self._question(rng, real)
+            elif form == "sound" and repeat and rng.random() < recipe.spell_share:
+                laid = self._layouter.spelled(rng.choice(self._spellable), rng, real)
             else:
-                laid = self._layouter.laid(text, answer, form, repeat, rng, real)
+                shown = self._words(rng) if repeat and form != "text" else text
+                laid = self._layouter.laid(shown, answer, form, repeat, rng, real)
             if laid is not None:
                 batch.append((laid, form))
         return batch
+
+    def _words(self, rng: random.Random) -> str:
+        """Words to repeat: some of an instruction in a row, or at random, which cannot be guessed from one another."""
+        count = rng.randint(_FEWEST_WORDS, _MOST_WORDS)
+        if rng.random() < _RANDOM_SHARE:
+            return " ".join(rng.choice(self._vocabulary) for _ in range(count))
+        words = rng.choice(self._texts)[0].split()
+        start = rng.randint(0, max(0, len(words) - count))
+        return " ".join(words[start : start + count])
 
     def _question(self, rng: random.Random, real: bool) -> Laid | None:
         columns, rows = (rng.randint(_FEWEST_CELLS, _MOST_CELLS) for _ in range(2))
@@ -65,15 +80,15 @@ class Instructions:
                 found.append((laid, "picture"))
         return found
 
-    def held_out(self, form: Form, size: int) -> list[tuple[Laid, Form]]:
-        """Instructions to follow in one form, always the same; as real media if training sees some.
+    def held_out(self, form: Form, size: int, repeat: bool = False) -> list[tuple[Laid, Form]]:
+        """Instructions to follow, or to repeat, in one form, always the same; as real media if training sees some.
 
         Raises:
             CasaError: none fits into that form.
         """
         rng = random.Random(f"held out {form}")
         real = self._recipe.real_share > 0
-        laid = (self._layouter.laid(text, answer, form, False, rng, real) for text, answer in self._texts)
+        laid = (self._layouter.laid(text, answer, form, repeat, rng, real) for text, answer in self._texts)
         fitting = [(one, form) for one in laid if one is not None][:size]
         if not fitting:
             raise CasaError(f"none of {len(self._texts)} held-out instructions fits into a {form}")

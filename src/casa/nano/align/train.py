@@ -217,6 +217,7 @@ def _go_on(training: Training, train: Instructions, dev: Instructions, checkpoin
     """Trains to the end, with checkpoints and a learning curve."""
     recipe, state = training.recipe, training.state
     held_out: dict[str, list[tuple[Laid, Form]]] = {form: dev.held_out(form, recipe.dev_size) for form in FORMS}
+    held_out |= {f"{form} repeated": dev.held_out(form, recipe.dev_size, repeat=True) for form in FORMS[1:]}
     if recipe.scene_share:
         held_out["scene"] = dev.questions_held_out(recipe.dev_size)
     if not state["curve"]:
