@@ -16,10 +16,11 @@ def test_the_hearing_table_leaves_empty_what_a_synthesizer_did_not_say():
     assert lines[3] == "| flite | 25.0 (10.0-40.0) | 7 |  | 0 |"
 
 
-def test_the_reading_table_has_both_ways_of_reading():
-    result = {**SOURCE, **{name: {"by_pieces": RATE, "by_characters": RATE} for name in ("instructions", "lists")}}
-    lines = reading_table(result).splitlines()
-    assert lines[2:4] == [f"| {name} | 7 | 25.0 (10.0-40.0) | 25.0 (10.0-40.0) |" for name in ("instructions", "lists")]
+def test_the_reading_table_has_both_ways_of_reading_and_scenes():
+    text = {"by_pieces": RATE, "by_characters": RATE, "closeness": 0.625}
+    lines = reading_table({**SOURCE, "instructions": text, "lists": text, "scenes": {"by_pieces": RATE}}).splitlines()
+    assert lines[2] == "| instructions | 7 | 25.0 (10.0-40.0) | 25.0 (10.0-40.0) | 0.62 |"
+    assert lines[4] == "| scenes | 7 | 25.0 (10.0-40.0) | | |"
 
 
 def test_the_perception_table_has_a_row_for_each_rate_and_each_form():

@@ -17,11 +17,14 @@ def hearing_table(result: Result) -> str:
 
 
 def reading_table(result: Result) -> str:
-    """Character error rates of the vision tower alone."""
-    lines = header("pictures", "n", "character error rate %, by pieces", "by the character head")
+    """Error rates of the vision tower alone: of characters in texts, of words in scenes; and how near its vectors lie."""
+    lines = header("pictures", "n", "error rate %, by pieces", "by the character head", "cosine with the embedding")
     for name in ("instructions", "lists"):
         pieces, characters = result[name]["by_pieces"], result[name]["by_characters"]
-        lines.append(f"| {name} | {pieces['items']} | {percent(pieces)} | {percent(characters)} |")
+        near = f"{result[name]['closeness']:.2f}"
+        lines.append(f"| {name} | {pieces['items']} | {percent(pieces)} | {percent(characters)} | {near} |")
+    words = result["scenes"]["by_pieces"]
+    lines.append(f"| scenes | {words['items']} | {percent(words)} | | |")
     return "\n".join([*lines, "", source_line(result)])
 
 

@@ -51,7 +51,9 @@ def strips(families, vocabulary):
     few = Vocabulary(vocabulary.tokenizer, sorted({vocabulary.ids[piece.label - 1] for piece in words}))
     style = strip_style(replace(sample_style(random.Random(0), families[:1], 0), size=20))
     drawn = [render_strip(text, style, 224) for text in TEXTS]
-    return Batch(_stacked(drawn), _targets([label(one, few) for one in drawn]), len(words), 0), few
+    return Batch(
+        _stacked([one.image for one in drawn]), _targets([label(one, few) for one in drawn]), len(words), 0
+    ), few
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,5 @@ def test_a_tiny_tower_learns_a_few_strips_by_heart(strips, untrained):
     assert reader.measure([batch]) == (0, 0, 0)
     assert [reading.text for reading in reader.read(batch.pictures)] == list(TEXTS)
     assert losses.pull < 2, "outputs come near the embeddings"
+    closeness = reader.closeness(batch.pictures)
+    assert len(closeness) >= int(batch.targets.piece_lengths.sum()) and closeness.min() > 0.5

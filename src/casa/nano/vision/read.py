@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn.functional import cosine_similarity
 
 from casa.nano.vision.batches import Batch
 from casa.nano.vision.objective import ReadingHeads, Targets
@@ -83,6 +84,14 @@ class Reader:
         characters = self.heads.character_logits(encoded).argmax(-1).tolist()
         pieces = self.heads.piece_logits(encoded).argmax(-1).tolist()
         return [self._reading(map(collapse, c), map(collapse, p)) for c, p in zip(characters, pieces, strict=True)]
+
+    @torch.no_grad()
+    def closeness(self, pictures: Tensor) -> Tensor:
+        """Cosine of each vector that is read as a piece with that piece's embedding, over all pictures, shape (cells,)."""
+        encoded = encode(self.tower, pictures)
+        found = self.heads.piece_logits(encoded).argmax(-1)
+        read = found != BLANK
+        return cosine_similarity(encoded.cells[read].float(), self.heads.embeddings()[found[read]], dim=-1)
 
     def wanted(self, targets: Targets, count: int) -> list[Reading]:
         """What a perfect reader would read in a batch of `count` pictures."""
