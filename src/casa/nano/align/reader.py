@@ -34,9 +34,9 @@ class Reader(nn.Module):
     Args:
         thinker: casa-nano's base model, changed in place.
         rank: of the adapter.
-        start: folder of an adapter to go on from instead of a new one; its rank holds.
         space: id of " ", from whose embedding the vectors of empty cells and frames start.
         known: such vectors of trained towers, (width,); they stay as they are.
+        start: folder of an adapter to go on from instead of a new one; its rank holds.
     """
 
     def __init__(

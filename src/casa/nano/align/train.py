@@ -35,11 +35,12 @@ from casa.nano.audio.head import BLANK_NAME, TOWER_FILE
 from casa.nano.vision.read import HEADS_FILE
 from casa.provenance import provenance
 from casa.training.distill import base_answers
+from casa.training.recipe import SUMMARY_FILE
 from casa.training.run_folder import write_checkpoint, write_claim
 from casa.training.yaml_fields import parse_recipe
 
 _TOGETHER = 2  # prompts of like length at a time: lengths differ fourfold, and padding is computed too
-BLANKS_FILE, CHECKPOINT_FILE, SUMMARY_FILE = "blanks.safetensors", "checkpoint.pt", "summary.json"
+BLANKS_FILE, CHECKPOINT_FILE = "blanks.safetensors", "checkpoint.pt"
 
 
 def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
