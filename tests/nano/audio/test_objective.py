@@ -41,6 +41,18 @@ def test_the_pull_sees_vectors_of_another_length_where_ctc_does_not():
     assert loss.pull > 1
 
 
+def test_a_vector_that_says_a_piece_pulls_as_much_as_many_silent_ones():
+    spoken, silent = right_vectors(), right_vectors()
+    spoken[0, 1] *= 1.5  # the only one of its kind
+    silent[0, 0] *= 1.5
+    found = {
+        name: objective()(vectors[:1, :3], torch.tensor([3]), TARGETS[:1], torch.tensor([1])).pull
+        for name, vectors in (("spoken", spoken), ("silent", silent))
+    }
+    share = (EMBEDDINGS[0].square().sum() / BLANK.square().sum()).item()
+    assert abs((found["spoken"] / found["silent"]).item() / (2 * share) - 1) < 0.05
+
+
 def test_padding_does_not_matter():
     disturbed = right_vectors()
     disturbed[1, 4:] += 9

@@ -19,7 +19,8 @@ class Loss(NamedTuple):
     Attributes:
         total: what is minimized.
         ctc: connectionist temporal classification, nats a label.
-        pull: squared distance from the expected embedding over the embeddings' mean squared norm, mean over vectors.
+        pull: squared distance from the expected embedding over the embeddings' mean squared norm; what is heard and what is
+            silent count alike, though nine of ten vectors are silent.
     """
 
     total: Tensor
@@ -85,6 +86,13 @@ class PieceObjective(nn.Module):
         with torch.no_grad():
             expected = log_probabilities.exp().to(vectors.dtype) @ classes.to(vectors.dtype)
             norm = self.embeddings.square().sum(dim=1).mean()
-        distances = (vectors.float() - expected.float()).square().sum(dim=2)
-        pull = distances[present(lengths, vectors.shape[1])].mean() / norm
+            there = present(lengths, vectors.shape[1]).float()
+            silent = log_probabilities[..., BLANK].exp() * there
+        distances = (vectors.float() - expected.float()).square().sum(dim=2) / norm
+        pull = (_mean(distances, silent) + _mean(distances, there - silent)) / 2
         return Loss(ctc + self.pull_weight * pull, ctc, pull)
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean; 0 where nothing has a weight."""
+    return (values * weights).sum() / weights.sum().clamp(min=1e-6)
