@@ -29,6 +29,9 @@ def decide_rows(logits: Tensor, first: Tensor, forged: Tensor, given: Tensor, se
     """
     safety = list(settings.tokens)
     gated = logits[:, safety]
+    if logits.is_cpu and not (first | (given != NOTHING_GIVEN)).any() and bool((gated < torch.inf).all()):
+        logits[:, safety] = -torch.inf  # most steps: nothing is forced, and reading that costs nothing on a CPU
+        return logits
     unsafe = decide(gated, settings.config.threshold).unsafe | forged
     broken = ~(gated < torch.inf).all(-1)
     verdict = torch.where(unsafe, settings.tokens.unsafe, settings.tokens.safe)

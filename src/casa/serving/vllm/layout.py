@@ -14,6 +14,7 @@ any number of heads fits into few. Every rank of a tensor-parallel engine keeps 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -72,30 +73,53 @@ class CacheLayout:
             ones[:, place, place * PIECES : (place + 1) * PIECES] = 1
         return ones.flatten()
 
+    @cached_property
+    def key_columns(self) -> Tensor:
+        """Where a key holds the pieces of each head's score, shape (heads, PIECES)."""
+        return self._columns(PIECES)
+
+    @cached_property
+    def value_columns(self) -> Tensor:
+        """Where a value holds 1 - v_s and v_s of each head's score, shape (heads, 2)."""
+        return self._columns(2)
+
+    @cached_property
+    def output_columns(self) -> Tensor:
+        """Where the layer's output holds each head's 1 - v_s and v_s, shape (heads, 2)."""
+        head = torch.arange(self.heads)
+        place, kv_head = head // self.kv_heads, head % self.kv_heads
+        first = (kv_head * self.group + place) * self.head_size + 2 * place
+        return first[:, None] + torch.arange(2)
+
     def keys(self, scores: Tensor, dtype: torch.dtype) -> Tensor:
         """Keys from scores s in float32, shape (tokens, heads) to (tokens, kv heads * head size)."""
-        return self._placed(exact_pieces(scores, dtype)).to(dtype)
+        return self._placed(exact_pieces(scores, dtype), self.key_columns, dtype)
 
     def values(self, logits: Tensor, dtype: torch.dtype) -> Tensor:
         """Values from s + b in float32, shape (tokens, heads) to (tokens, kv heads * head size)."""
-        return self._placed(torch.stack([(-logits).sigmoid(), logits.sigmoid()], dim=-1)).to(dtype)
+        return self._placed(torch.stack([-logits, logits], dim=-1).sigmoid(), self.value_columns, dtype)
 
     def read(self, output: Tensor) -> Tensor:
         """Each head's 1 - v_s and v_s from the layer's output (tokens, query heads * head size), shape (tokens, heads, 2)."""
-        by_place = output.float().view(-1, self.kv_heads, self.group, self.head_size)
-        pairs = [by_place[:, :, place, 2 * place : 2 * place + 2] for place in range(self.places)]
-        return torch.cat(pairs, dim=1)[:, : self.heads]
+        return output[:, self.output_columns.to(output.device)].float()
 
-    def _placed(self, numbers: Tensor) -> Tensor:
+    def _columns(self, count: int) -> Tensor:
+        """Heads go round the key/value heads, and so many numbers of each lie side by side."""
+        head = torch.arange(self.heads)
+        first = head % self.kv_heads * self.head_size + head // self.kv_heads * count
+        return first[:, None] + torch.arange(count)
+
+    def _placed(self, numbers: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
         """Puts (tokens, heads, n) where each head's n numbers belong."""
-        tokens, _, n = numbers.shape
-        padded = F.pad(numbers, (0, 0, 0, self.places * self.kv_heads - self.heads))
-        by_kv_head = padded.view(tokens, self.places, self.kv_heads, n).transpose(1, 2).flatten(2)
-        return F.pad(by_kv_head, (0, self.head_size - self.places * n)).flatten(1)
+        placed = numbers.new_zeros(len(numbers), self.kv_heads * self.head_size, dtype=dtype)
+        placed[:, columns.to(placed.device)] = numbers.to(dtype)
+        return placed
 
 
 def exact_pieces(numbers: Tensor, dtype: torch.dtype) -> Tensor:
     """Float32 numbers as sums of numbers that `dtype` holds, shape (..., PIECES)."""
+    if dtype == torch.float32:
+        return F.pad(numbers[..., None], (0, PIECES - 1))
     pieces: list[Tensor] = []
     for _ in range(PIECES):
         pieces.append(numbers.to(dtype).float())

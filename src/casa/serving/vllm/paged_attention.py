@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 from vllm.model_executor.layers.attention import Attention
 
 from casa.errors import CheckpointError
@@ -35,6 +37,8 @@ class PagedSafetyAttention(SafetyAttention):
         self.float()  # vLLM makes parameters in the model's type
         self.verified = False
         self._sha256 = settings.weights_sha256
+        self._directions: Tensor
+        self.register_buffer("_directions", torch.empty(settings.num_heads, model.get_hidden_size()), persistent=False)
         self._layout = layout = CacheLayout.like_model(
             settings.num_heads,
             model.get_num_attention_heads(parallel),
@@ -69,11 +73,16 @@ class PagedSafetyAttention(SafetyAttention):
                     f"{name} has shape {tuple(state[name].shape)}, the model needs {tuple(tensor.shape)}"
                 )
             tensor.copy_(state[name])
+        with torch.no_grad():
+            keys, query = self.key.weight, F.linear(self.query_embedding, self.query.weight)
+            by_head = (query[:, None] * keys).unflatten(0, (self.num_heads, self.head_dim))
+            self._directions.copy_(by_head.sum(1) / self.head_dim**0.5)
         self.verified = True
 
     def forward(self, hidden: Tensor) -> Tensor:  # type: ignore[override]
         """1 - v_s and v_s at each token, in float32, from final hidden states: (tokens, hidden size) to (tokens, 2)."""
-        scores = self.scores(hidden[None])[0].T
+        normed = F.layer_norm(hidden.float(), hidden.shape[-1:], self.norm.weight, self.norm.bias, self.norm.eps)
+        scores = F.linear(normed, self._directions)  # q . W_k is constant: keys need not be made
         query = self._layout.query(hidden.dtype, hidden.device).expand(len(hidden), -1)
         keys = self._layout.keys(scores, hidden.dtype)
         values = self._layout.values(scores + self.bias, hidden.dtype)
