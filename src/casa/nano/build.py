@@ -15,7 +15,7 @@ from casa.nano.sources import LANGUAGE_MODEL, SPEECH_ENCODER, packaged_file
 from casa.nano.trained import fingerprint, media_refused, parts_of, put_into, trained_folder, vision_shape
 
 NANO_NAME = "casa-nano"
-BUILD = 1  # raise it when the assembled folder changes, so that caches are built anew
+BUILD = 2  # raise it when the assembled folder changes, so that caches are built anew
 MANIFEST = "casa_nano.json"
 
 

@@ -12,6 +12,9 @@ from casa.nano.audio.whisper import TINY_EN
 from casa.nano.processor import MEDIA_TOKENS
 
 TOWER_SEED = 20251
+# Of the 32 rotary frequencies, how many turn with time, row and column, the highest first. Text does not depend on it. A picture's
+# pieces are read in order where columns turn fast: with Qwen's own shares (8, 12, 12) neighbours differ by less than 0.001.
+MROPE_SECTION = [0, 2, 30]
 ROWS_MULTIPLE = 64
 
 
@@ -49,7 +52,7 @@ def omni_config(language: Any, tokenizer: Any, vision_shape: dict[str, Any], unt
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": language.rope_parameters["rope_theta"],
-            "mrope_section": [8, 12, 12],
+            "mrope_section": MROPE_SECTION,
         },
         "tie_word_embeddings": True,
         "bos_token_id": tokenizer.convert_tokens_to_ids("<|im_start|>"),
