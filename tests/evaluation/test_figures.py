@@ -34,7 +34,8 @@ def results() -> dict[str, dict]:
         },
         "nano_v_s.json": {"steps": [10, 20], "v_s_malicious": [0.5, 0.9], "v_s_benign": [0.5, 0.1]},
         "nano_audio.json": {
-            "curve": [{"step": n, "eval_word_error_rate": 0.9, "eval_letter_error_rate": 0.5} for n in (500, 1000)]
+            "curve": [{"step": n, "eval_word_error_rate": 0.9, "eval_letter_error_rate": 0.5} for n in (500, 1000)],
+            "steps": 1000,
         },
         "nano_vision.json": {
             "curve": [

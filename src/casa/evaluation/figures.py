@@ -188,8 +188,8 @@ def learning_curve_figure(result: Result) -> Figure:
 
 
 def hearing_figure(result: Result) -> Figure:
-    """Dev error rates of the audio tower over its training."""
-    curve, red, blue = result["curve"], COLOURS["malicious"], COLOURS["benign"]
+    """Dev error rates of the audio tower over its training, one run after another."""
+    curve, red, blue = _whole_curve(result), COLOURS["malicious"], COLOURS["benign"]
     words = [point["eval_word_error_rate"] for point in curve]
     letters = [point["eval_letter_error_rate"] for point in curve]
     lines = {"words of sentences": (words, red, "-"), "letters of spelled words": (letters, blue, "-")}
@@ -198,10 +198,7 @@ def hearing_figure(result: Result) -> Figure:
 
 def reading_figure(result: Result) -> Figure:
     """Dev character error rates of the vision tower over its training, one run after another."""
-    curve, steps = [], 0
-    for run in (*result.get("runs_before", []), result):
-        curve += [{**point, "step": steps + point["step"]} for point in run["curve"]]
-        steps += run["steps"]
+    curve = _whole_curve(result)
     lines = {
         f"{label}, by {by}": ([point[kind][reading] for point in curve], colour, style)
         for kind, label, colour in (
@@ -211,6 +208,16 @@ def reading_figure(result: Result) -> Figure:
         for reading, by, style in (("piece_characters", "pieces", "-"), ("characters", "the character head", ":"))
     }
     return _error_rates_figure(curve, lines, "character error rate (dev)")
+
+
+def _whole_curve(result: Result) -> list[dict[str, Any]]:
+    """The learning curves of all runs that a result tells of, their steps counted through."""
+    curve: list[dict[str, Any]] = []
+    steps = 0
+    for run in (*result.get("runs_before", []), result):
+        curve += [{**point, "step": steps + point["step"]} for point in run["curve"]]
+        steps += run["steps"]
+    return curve
 
 
 def _error_rates_figure(

@@ -56,6 +56,18 @@ def claim_of(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     }
 
 
+def runs_before(summary: Path | None) -> list[dict[str, Any]]:
+    """How what a run goes on from was made: summaries, the first run's first, each with how many steps it took.
+
+    Args:
+        summary: file of the run that this one goes on from; none are known without it.
+    """
+    if summary is None or not summary.is_file():
+        return []
+    last: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+    return [*last.pop("runs_before", []), last]
+
+
 def write_claim(output: Path, claim: dict[str, Any]) -> None:
     """Writes what a run is made of into its folder, or compares it with what is there; of several ranks the main one writes.
 

@@ -91,6 +91,7 @@ def test_a_run_goes_on_from_another_and_asks_about_scenes(whole, base, tmp_path)
     more = ("--init_from", str(whole[0]), "--scene_share", "0.5", "--steps", "1")
     summary = run_align(RECIPE, overrides(base, tmp_path / "run", *more))
     assert set(summary["curve"][0]) == KINDS | {"scene"}
+    assert [run["curve"] for run in summary["runs_before"]] == [whole[1]["curve"]]
     assert summary["curve"][0]["text"] == pytest.approx(whole[1]["curve"][-1]["text"], abs=1e-5)
 
 

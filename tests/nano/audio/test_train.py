@@ -95,7 +95,9 @@ def test_a_killed_run_ends_with_the_same_weights(whole, sine_clips, start_file, 
 def test_a_further_run_starts_where_the_earlier_one_ended(whole, sine_clips, start_file, tmp_path):
     more = ("--tower", str(whole / "tower.safetensors"), "--max_steps", "20", "--warmup_steps", "0")
     further = run(RECIPE, overrides(sine_clips, start_file, tmp_path / "further", *more), SHAPE)
-    losses = json.loads((whole / "summary.json").read_text())["losses"]
+    earlier = json.loads((whole / "summary.json").read_text())
+    losses = earlier["losses"]
+    assert further["runs_before"] == [{name: value for name, value in earlier.items() if name != "runs_before"}]
     assert further["losses"][0]["ctc"] < 2 * losses[-1]["ctc"] < losses[0]["ctc"]
 
 

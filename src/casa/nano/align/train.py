@@ -36,7 +36,7 @@ from casa.nano.vision.read import HEADS_FILE
 from casa.provenance import provenance
 from casa.training.distill import base_answers
 from casa.training.recipe import SUMMARY_FILE
-from casa.training.run_folder import write_checkpoint, write_claim
+from casa.training.run_folder import runs_before, write_checkpoint, write_claim
 from casa.training.yaml_fields import parse_recipe
 
 _TOGETHER = 2  # prompts of like length at a time: lengths differ fourfold, and padding is computed too
@@ -67,7 +67,8 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     blanks: dict[str, torch.Tensor] = {form: blank.detach() for form, blank in reader.blanks.items()}
     save_file(blanks, output / BLANKS_FILE)
     made = {**provenance(torch.device("cpu"), recipe.seed), "recipe": asdict(recipe), "base": base}
-    summary = {**made, **training.state}
+    earlier = None if start is None else start / SUMMARY_FILE
+    summary = {**made, **training.state, "runs_before": runs_before(earlier)}
     (output / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 

@@ -22,7 +22,7 @@ from casa.nano.audio.arguments import AudioRecipe, AudioTrainingArguments
 from casa.nano.audio.whisper import TINY_EN
 from casa.nano.speech.clips import SETTINGS
 from casa.provenance import provenance
-from casa.training.run_folder import write_claim
+from casa.training.run_folder import runs_before, write_claim
 from casa.training.yaml_fields import parse_recipe
 
 SUMMARY_FILE = "summary.json"
@@ -126,6 +126,7 @@ def _trained(
         "dev": metrics,
         "curve": list({row["step"]: row for row in history if "eval_word_error_rate" in row}.values()),
         "losses": [{name: row[name] for name in ("step", "loss", "ctc", "pull")} for row in history if "ctc" in row],
+        "runs_before": runs_before(Path(recipe.tower).with_name(SUMMARY_FILE) if recipe.tower else None),
     }
 
 

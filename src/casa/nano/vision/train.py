@@ -33,7 +33,7 @@ from casa.nano.vision.tower import build_tower, encode, tower_config
 from casa.nano.vision.vocabulary import Vocabulary, class_embeddings, load_tokenizer, read_vocabulary
 from casa.provenance import provenance
 from casa.training.recipe import SUMMARY_FILE
-from casa.training.run_folder import write_checkpoint, write_claim
+from casa.training.run_folder import runs_before, write_checkpoint, write_claim
 from casa.training.yaml_fields import parse_recipe
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -163,7 +163,8 @@ def run_vision(path: Path, overrides: list[str]) -> dict[str, Any] | None:
         print(f"stopped at step {training.step} of {recipe.steps}; the same command goes on", flush=True)
         return None
     training.export(output)
-    summary = {**_summary(training, measured), "runs_before": _runs_before(recipe)}
+    earlier = Path(recipe.tower_run) / SUMMARY_FILE if recipe.tower_run else None
+    summary = {**_summary(training, measured), "runs_before": runs_before(earlier)}
     finished.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
@@ -176,15 +177,6 @@ def _earlier_tower(recipe: VisionRecipe) -> Reader | None:
     if not (run / TOWER_FILE).is_file():
         raise CasaError(f"{run} is no finished run: it lacks {TOWER_FILE}")
     return Reader.from_folder(run)
-
-
-def _runs_before(recipe: VisionRecipe) -> list[dict[str, Any]]:
-    """How the tower that this run goes on from was made, the first run first; empty where that is not known."""
-    if not (recipe.tower_run and (path := Path(recipe.tower_run) / SUMMARY_FILE).is_file()):
-        return []
-    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    kept = ("command", "commit", "seed", "environment", "recipe", "steps", "seen", "seconds", "curve")
-    return [*summary.get("runs_before", []), {name: summary[name] for name in kept}]
 
 
 def _go_on(training: Training, batches: TrainingBatches, dev: dict[str, list[Batch]], deadline: float | None) -> bool:
