@@ -7,7 +7,7 @@ import torch
 
 from casa.cache import cache_root
 from casa.errors import CheckpointError, MessageError, MissingDependencyError
-from casa.model.families import load_base, load_processor
+from casa.model.families import decoder_of, load_base, load_processor
 from casa.nano.build import read_manifest
 from casa.nano.language import load_smollm2
 from casa.nano.processor import load_smollm2_tokenizer
@@ -41,6 +41,15 @@ def test_its_text_logits_equal_smollm2s_own(base, gguf):
             expected = original(ids).logits
             found = base(ids).logits[..., : expected.shape[-1]]
         assert torch.allclose(found, expected, atol=1e-4), (found - expected).abs().max()
+
+
+def test_neighbouring_rows_and_columns_of_a_picture_turn_apart(base):
+    rotary = decoder_of(base).rotary_emb
+    positions = torch.tensor([[[0, 0, 0]], [[0, 1, 0]], [[0, 0, 1]]])  # time, row, column of three tokens
+    _, sines = rotary(torch.zeros(1), positions)
+    origin, below, beside = sines[0]
+    assert (below - origin).abs().max() > 0.1
+    assert (beside - origin).abs().max() > 0.1
 
 
 def test_its_added_rows_are_silent(base):

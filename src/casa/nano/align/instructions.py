@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import islice
 
 from casa.data.reading import Example
 from casa.errors import CasaError
@@ -89,7 +90,7 @@ class Instructions:
         rng = random.Random(f"held out {form}")
         real = self._recipe.real_share > 0
         laid = (self._layouter.laid(text, answer, form, repeat, rng, real) for text, answer in self._texts)
-        fitting = [(one, form) for one in laid if one is not None][:size]
+        fitting = list(islice(((one, form) for one in laid if one is not None), size))
         if not fitting:
             raise CasaError(f"none of {len(self._texts)} held-out instructions fits into a {form}")
         return fitting
