@@ -7,7 +7,7 @@ import pytest
 from casa.baselines.folder import DEFENCE_FILE, Saved, base_of, read_defence, write_defence
 from casa.errors import CheckpointError
 from casa.model.attach import describe
-from casa.model.families import load_base
+from casa.model.bases import load_base
 
 SAVED = Saved("ssft", {"name": "base", "fingerprint": "f", "layers": "l"}, "Be careful.", 0.3, {"alpha": 5.0})
 

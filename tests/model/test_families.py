@@ -2,10 +2,9 @@
 
 from types import SimpleNamespace
 
-import pytest
 import transformers as hf
 
-from casa.model.families import audio_window, empty_base, lora_targets
+from casa.model.families import audio_window, lora_targets
 from families.others import llama32_vision
 from families.qwen import qwen3_5
 
@@ -17,19 +16,6 @@ def test_a_clip_may_be_as_long_as_the_window_or_as_what_is_read_in_windows():
     assert audio_window(SimpleNamespace(feature_extractor=WHISPER, max_audio_len=600)) == 600
     renders = type("MistralCommonBackend", (), {})()
     assert audio_window(SimpleNamespace(feature_extractor=WHISPER, tokenizer=renders)) is None
-
-
-def test_a_model_that_transformers_lists_among_sequence_models_is_found(tmp_path):
-    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = hf.AudioFlamingo3Config(text_config={"model_type": "qwen2", **small}, audio_config=small)
-    config.save_pretrained(tmp_path)
-    assert type(empty_base(str(tmp_path))) is hf.AudioFlamingo3ForConditionalGeneration
-
-
-def test_an_encoder_with_a_decoder_is_not_taken(tmp_path):
-    hf.T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="T5Config"):
-        empty_base(str(tmp_path))
 
 
 def test_linear_attention_is_adapted_as_full_attention_is():

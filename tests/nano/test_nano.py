@@ -7,7 +7,8 @@ import torch
 
 from casa.cache import cache_root
 from casa.errors import CheckpointError, MessageError, MissingDependencyError
-from casa.model.families import decoder_of, load_base, load_processor
+from casa.model.bases import load_base, load_processor
+from casa.model.families import decoder_of
 from casa.nano.build import read_manifest
 from casa.nano.language import load_smollm2
 from casa.nano.processor import load_smollm2_tokenizer

@@ -11,6 +11,7 @@ from typing import Any
 from casa.errors import CheckpointError
 from casa.hashing import is_intact, sha256_of
 from casa.model.attach import describe
+from casa.model.bases import load_base
 from casa.model.checkpoint import (
     ADAPTER_CONFIG_FILE,
     ADAPTER_FILE,
@@ -19,7 +20,6 @@ from casa.model.checkpoint import (
     strip_paths,
     with_adapter,
 )
-from casa.model.families import load_base
 
 DEFENCE_FILE = "defence.json"
 FORMAT = 1

@@ -14,9 +14,9 @@ from casa.baselines.pretrained import Undefended
 from casa.baselines.run import Run
 from casa.errors import CasaError
 from casa.method.config import SAFETY_PROMPT, CasaConfig
+from casa.model.bases import load_base, load_processor
 from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import CONFIG_FILE, read_config, resolve
-from casa.model.families import load_base, load_processor
 from casa.training import ranks
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.recipe import Recipe, finished_run, run_recipe

@@ -11,9 +11,10 @@ from transformers.generation.streamers import TextStreamer
 
 from casa.method.config import CasaConfig
 from casa.method.tokens import add_safety_tokens
+from casa.model.bases import load_base, load_processor
 from casa.model.batching import by_answer, is_batch, model_inputs, with_given_ids
 from casa.model.checkpoint import read_config, resolve
-from casa.model.families import load_base, load_processor, tokenizer_of, untrained_media
+from casa.model.families import tokenizer_of, untrained_media
 from casa.model.messages import ChatFormat, Message, Prompt
 
 

@@ -19,7 +19,7 @@ from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 from casa.model import embedded
 from casa.model.attach import add_token_rows, describe, fresh_attention
-from casa.model.families import load_base, load_processor
+from casa.model.bases import load_base, load_processor
 from casa.model.layouts import renamed_config, renaming, require_same_names
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from torch import nn
 
 from casa.errors import MissingDependencyError
-from casa.model.families import decoder_of, empty_base
+from casa.model.bases import empty_base
+from casa.model.families import decoder_of
 
 Quantization = Literal["none", "4bit"]
 # Of a weight: 4 bits, and one scale a block of 64, itself in 8 bits with a float32 scale for every 256 (section 3).

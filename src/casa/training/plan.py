@@ -16,9 +16,10 @@ from casa.errors import CasaError, DataError
 from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 from casa.model.attach import add_token_rows
+from casa.model.bases import empty_base, load_processor
 from casa.model.checkpoint import read_config, resolve
 from casa.model.embedded import adapter_folder
-from casa.model.families import empty_base, load_processor, tokenizer_of, untrained_media
+from casa.model.families import tokenizer_of, untrained_media
 from casa.model.messages import ChatFormat
 from casa.model.quantization import Quantization
 from casa.training.architecture import Architecture, read_architecture

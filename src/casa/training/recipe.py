@@ -256,7 +256,8 @@ def _trained(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
 def loaded_base(recipe: Recipe, config: CasaConfig) -> tuple[Any, Any, ChatFormat]:
     """The recipe's base model, its processor (with the safety tokens) and its chat format."""
     from casa.method.tokens import add_safety_tokens
-    from casa.model.families import load_base, load_processor, tokenizer_of
+    from casa.model.bases import load_base, load_processor
+    from casa.model.families import tokenizer_of
     from casa.model.messages import ChatFormat
     from casa.model.quantization import four_bit
 

@@ -22,8 +22,8 @@ from casa.data.held_out import CONTRASTS, held_out_queries
 from casa.data.reading import SEED_DATA, Example, jailbreak_templates, neutral_wrappers, read_examples
 from casa.method.config import SAFETY_PROMPT, CasaConfig
 from casa.model.attach import fresh_attention, query_hidden_state
+from casa.model.bases import load_base, load_processor
 from casa.model.casa_model import CasaModel
-from casa.model.families import load_base, load_processor
 from casa.model.messages import ChatFormat
 from casa.provenance import provenance
 from casa.training.cached import CachedStates, Decision, cache_states, fit

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from casa.errors import DataError
-from casa.model.families import load_processor
+from casa.model.bases import load_processor
 from casa.nano.audio import features
 from casa.nano.audio.features import cache_states, frame_counts, mel_features
 from casa.nano.audio.start import read_start

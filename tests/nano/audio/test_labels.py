@@ -5,7 +5,7 @@ from string import ascii_lowercase
 import pytest
 
 from casa.errors import DataError
-from casa.model.families import load_processor
+from casa.model.bases import load_processor
 from casa.nano.audio.labels import BLANK, read_labels
 from casa.nano.speech.corpus import read_corpus
 from casa.nano.speech.spelling import transcript

@@ -23,8 +23,9 @@ from casa.errors import CasaError
 from casa.method.config import CasaConfig
 from casa.method.tokens import add_safety_tokens
 from casa.model.attach import describe
+from casa.model.bases import load_base, load_processor
 from casa.model.checkpoint import require_same_base
-from casa.model.families import load_base, load_processor, tokenizer_of
+from casa.model.families import tokenizer_of
 from casa.model.messages import ChatFormat
 from casa.nano.align.examples import FORMS, Form, Laid, Layouter
 from casa.nano.align.instructions import Instructions

@@ -47,7 +47,8 @@ def make_start(path: Path) -> None:
         CheckpointError: packaged weights are not the pinned ones.
     """
     from casa.cache import cache_root
-    from casa.model.families import load_processor, tokenizer_of
+    from casa.model.bases import load_processor
+    from casa.model.families import tokenizer_of
     from casa.nano.audio.whisper import encoder_weights
     from casa.nano.build import ensure_nano
     from casa.nano.sources import SPEECH_ENCODER, packaged_file

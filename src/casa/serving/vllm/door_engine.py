@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from tokenizers import Tokenizer
 
 from casa.errors import MessageError
-from casa.model.families import load_processor
+from casa.model.bases import load_processor
 from casa.model.messages import ChatFormat, RawPrompt
 from casa.model.outputs import Label, Verdict
 from casa.serving.answer_reader import AnswerReader, room_for_text
