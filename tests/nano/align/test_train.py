@@ -105,6 +105,33 @@ def test_a_run_on_another_language_model_is_no_start(whole, base, tmp_path):
         run_align(RECIPE, overrides(base, tmp_path / "run", "--init_from", str(start)))
 
 
+def started_from(whole, base, tmp_path, change):
+    """The adapter of a run of no steps that goes on from one whose weights were changed."""
+    start = tmp_path / "start"
+    shutil.copytree(whole[0], start)
+    weights = load_file(start / "adapter_model.safetensors")
+    save_file(change(weights), start / "adapter_model.safetensors")
+    run_align(RECIPE, overrides(base, tmp_path / "run", "--init_from", str(start), "--steps", "0"))
+    return weights, load_file(tmp_path / "run" / "adapter_model.safetensors")
+
+
+def test_what_an_earlier_run_left_alone_is_adapted_from_now_on(whole, base, tmp_path):
+    earlier, found = started_from(
+        whole, base, tmp_path, lambda weights: {name: w for name, w in weights.items() if ".mlp." not in name}
+    )
+    assert set(found) == set(earlier)
+    fresh = [name for name in found if ".mlp." in name and "lora_B" in name]
+    assert fresh and not any(found[name].any() for name in fresh)
+    assert all(torch.equal(found[name], earlier[name]) for name in found if ".mlp." not in name)
+
+
+def test_an_adapter_of_modules_that_the_model_lacks_is_no_start(whole, base, tmp_path):
+    with pytest.raises(CheckpointError, match="this model lacks"):
+        started_from(
+            whole, base, tmp_path, lambda weights: {name.replace("q_proj", "z_proj"): w for name, w in weights.items()}
+        )
+
+
 def test_an_unfinished_run_is_no_start(base, tmp_path):
     with pytest.raises(CasaError, match="no finished run"):
         run_align(RECIPE, overrides(base, tmp_path / "run", "--init_from", str(tmp_path)))

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from casa.model.checkpoint import with_adapter
+from casa.errors import CheckpointError
+from casa.model.checkpoint import ADAPTER_FILE
 from casa.model.families import decoder_of, lora_targets
+from casa.model.layouts import renaming
 from casa.nano.align.examples import FORMS, Form, Laid
 from casa.nano.align.layouts import embedded
 
@@ -36,14 +39,17 @@ class Reader(nn.Module):
         rank: of the adapter.
         space: id of " ", from whose embedding the vectors of empty cells and frames start.
         known: such vectors of trained towers, (width,); they stay as they are.
-        start: folder of an adapter to go on from instead of a new one; its rank holds.
+        start: folder of an adapter to go on from; modules that it leaves alone are adapted from now on.
+
+    Raises:
+        CheckpointError: the adapter to go on from has another rank, or modules that this model lacks.
     """
 
     def __init__(
         self, thinker: Any, rank: int, space: int, known: Mapping[Form, Tensor], start: Path | None = None
     ) -> None:
         super().__init__()
-        self.adapted: Any = _fresh_adapter(thinker, rank) if start is None else with_adapter(thinker, start, True)
+        self.adapted: Any = _adapted(thinker, rank, start)
         self.thinker: Any = self.adapted.get_base_model()
         self.table: Tensor = thinker.get_input_embeddings().weight.detach()
         blanks = {form: known.get(form, self.table[space]).float().clone() for form in FORMS[1:]}
@@ -82,11 +88,20 @@ class Reader(nn.Module):
         return found.index_copy(0, at, placed.to(found.dtype))
 
 
-def _fresh_adapter(thinker: Any, rank: int) -> Any:
-    from peft import LoraConfig, get_peft_model
+def _adapted(thinker: Any, rank: int, start: Path | None) -> Any:
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
-    projections = [name for name in lora_targets(thinker) if "self_attn" in name]
-    return get_peft_model(thinker, LoraConfig(r=rank, lora_alpha=rank, target_modules=projections))
+    weights = {} if start is None else load_file(start / ADAPTER_FILE)
+    if start is not None and (rename := renaming(thinker, weights, start)):
+        weights = rename.weights(weights)
+    adapted: Any = get_peft_model(thinker, LoraConfig(r=rank, lora_alpha=rank, target_modules=lora_targets(thinker)))
+    try:
+        unknown = set_peft_model_state_dict(adapted, weights).unexpected_keys
+    except RuntimeError as error:
+        raise CheckpointError(f"the adapter in {start} does not fit: {error}") from error
+    if unknown:
+        raise CheckpointError(f"the adapter in {start} does not fit: this model lacks {', '.join(sorted(unknown))}")
+    return adapted
 
 
 @torch.no_grad()

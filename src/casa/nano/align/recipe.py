@@ -27,7 +27,7 @@ class AlignRecipe:
         real_share: of the pictures and sounds, how many are real ones seen by the base model's trained towers; the others are
             perfect layouts, as are scenes where the vision tower was not trained on any.
         noise: of the embeddings, as a share of their own standard deviation.
-        lora_r: rank of the adapter, on the attention's projections.
+        lora_r: rank of the adapter, on the projections of attention and MLP.
         learning_rate: of the adapter.
         blank_learning_rate: of the vectors of empty cells and frames.
         warmup_steps: over which the rates rise; after them they fall linearly to zero.
