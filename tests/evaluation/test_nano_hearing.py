@@ -8,6 +8,7 @@ import torch
 from casa.errors import CheckpointError
 from casa.evaluation.nano_hearing import hearing_figures, transcribed
 from casa.nano.audio.head import UpperEncoder, load_encoder, save_tower
+from casa.nano.audio.read import Heard
 from casa.nano.audio.start import read_start
 from casa.nano.speech.clips import Clip
 from sines import SHAPE, WIDTH, write_sines, write_sines_start
@@ -36,9 +37,9 @@ def saved(folder: Path, start: Path, layers: int, shape=SHAPE) -> Path:
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_every_clip_is_heard_as_words_of_the_start_file(start, tmp_path, layers):
-    clips, texts = transcribed(tmp_path / "clips", start, saved(tmp_path, start, layers), CPU, SHAPE)
-    assert len(clips) == len(texts) == 12
-    assert {word for text in texts for word in text.split()} <= {"low", "middle", "high", "a", "b"}
+    clips, heard = transcribed(tmp_path / "clips", start, saved(tmp_path, start, layers), CPU, SHAPE)
+    assert len(clips) == len(heard) == 12
+    assert {word for one in heard for word in one.text.split()} <= {"low", "middle", "high", "a", "b"}
 
 
 def test_a_tower_of_another_shape_is_refused(start, tmp_path):
@@ -49,7 +50,9 @@ def test_a_tower_of_another_shape_is_refused(start, tmp_path):
 
 def test_errors_are_counted_by_kind_and_by_synthesizer():
     clips = [clip("sentence", "a b c d"), clip("mixed", "a b", "espeak-ng"), clip("spelled", "x y z")]
-    found = hearing_figures(clips, ["a b c", "a x b y", "x y q"])
+    heard = [Heard("a b c", [0.5, 1.0]), Heard("a x b y", []), Heard("x y q", [0.9])]
+    found = hearing_figures(clips, heard)
+    assert found["closeness"] == pytest.approx(0.8)
     assert found["all"]["word_error_rate"]["rate"] == pytest.approx(3 / 6)
     assert found["all"]["letter_error_rate"]["rate"] == pytest.approx(1 / 3)
     assert found["by_synthesizer"]["flite"]["word_error_rate"]["rate"] == pytest.approx(1 / 4)

@@ -9,11 +9,13 @@ def test_the_hearing_table_leaves_empty_what_a_synthesizer_did_not_say():
     result = {
         **SOURCE,
         "all": {"word_error_rate": RATE, "letter_error_rate": RATE},
+        "closeness": 0.625,
         "by_synthesizer": {"flite": {"word_error_rate": RATE}},
     }
     lines = hearing_table(result).splitlines()
     assert lines[2] == "| all | 25.0 (10.0-40.0) | 7 | 25.0 (10.0-40.0) | 7 |"
     assert lines[3] == "| flite | 25.0 (10.0-40.0) | 7 |  | 0 |"
+    assert "0.62" in lines[5]
 
 
 def test_the_reading_table_has_both_ways_of_reading_and_scenes():

@@ -22,7 +22,7 @@ from casa.hashing import sha256_of
 from casa.nano.audio.batches import StateClips
 from casa.nano.audio.features import cache_states
 from casa.nano.audio.head import BLANK_NAME, TOWER_FILE, UpperEncoder, load_upper
-from casa.nano.audio.read import transcripts
+from casa.nano.audio.read import Heard, transcripts
 from casa.nano.audio.start import read_start
 from casa.nano.audio.whisper import TINY_EN
 from casa.nano.speech.clips import SETTINGS, Clip
@@ -33,7 +33,7 @@ from casa.nano.vision.read import edit_distance
 @torch.inference_mode()
 def transcribed(
     clips: Path, start: Path, tower: Path, device: torch.device, shape: Mapping[str, int] = TINY_EN
-) -> tuple[list[Clip], list[str]]:
+) -> tuple[list[Clip], list[Heard]]:
     """The clips of a folder, and what a trained tower hears in each.
 
     Args:
@@ -56,13 +56,16 @@ def transcribed(
     return data.clips, transcripts(upper, data, classes, begun.labels, batch_size=32)
 
 
-def hearing_figures(clips: Sequence[Clip], texts: Sequence[str]) -> dict[str, Any]:
+def hearing_figures(clips: Sequence[Clip], heard: Sequence[Heard]) -> dict[str, Any]:
     """Word error rates of sentences and letter error rates of spelled words, of all and by synthesizer, as far as there are any.
+
+    And the mean closeness of the vectors that say something; None where all are silent.
 
     Args:
         clips: what was said.
-        texts: what was heard; the letters of a spelled word are words.
+        heard: what was heard; the letters of a spelled word are words.
     """
+    texts, near = [one.text for one in heard], [cosine for one in heard for cosine in one.closeness]
     said = [clip.transcript.split() for clip in clips]
     wrong = np.array([edit_distance(text.split(), one) for text, one in zip(texts, said, strict=True)])
     length = np.array([len(one) for one in said])
@@ -75,6 +78,7 @@ def hearing_figures(clips: Sequence[Clip], texts: Sequence[str]) -> dict[str, An
 
     return {
         "all": rates(np.ones(len(clips), dtype=bool)),
+        "closeness": sum(near) / len(near) if near else None,
         "by_synthesizer": {str(name): rates(synthesizer == name) for name in np.unique(synthesizer)},
     }
 

@@ -13,7 +13,8 @@ def hearing_table(result: Result) -> str:
         for rate in (found.get("word_error_rate"), found.get("letter_error_rate")):
             cells += [percent(rate), str(rate["items"])] if rate else ["", "0"]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", source_line(result)])
+    near = f"Mean cosine of a vector that says a piece with that piece's embedding: {result['closeness']:.2f}."
+    return "\n".join([*lines, "", near, "", source_line(result)])
 
 
 def reading_table(result: Result) -> str:

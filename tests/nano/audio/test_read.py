@@ -13,7 +13,7 @@ CLASSES = torch.randn(6, 16, generator=torch.Generator().manual_seed(0))
 def read(*rows):
     lengths = torch.tensor([len(row) for row in rows])
     padded = [row + [3] * (int(lengths.max()) - len(row)) for row in rows]
-    return greedy(CLASSES[torch.tensor(padded)] + 0.01, lengths, CLASSES, LABELS)
+    return [heard.text for heard in greedy(CLASSES[torch.tensor(padded)] + 0.01, lengths, CLASSES, LABELS)]
 
 
 def test_repetitions_count_once_unless_a_blank_parts_them():
@@ -23,6 +23,14 @@ def test_repetitions_count_once_unless_a_blank_parts_them():
 
 def test_padding_and_silence_are_no_text():
     assert read([1, BLANK, BLANK, 2], [BLANK], [2]) == ["low middle", "", "middle"]
+
+
+def test_closeness_is_of_the_vectors_that_say_something():
+    vectors = torch.stack([CLASSES[1], CLASSES[BLANK], 0.7 * CLASSES[2], CLASSES[3]])
+    (heard,) = greedy(vectors[None], torch.tensor([3]), CLASSES, LABELS)
+    assert heard.closeness == pytest.approx([1.0, 1.0])
+    (silent,) = greedy(vectors[None, 1:2], torch.tensor([1]), CLASSES, LABELS)
+    assert silent.closeness == []
 
 
 def test_words_and_letters_are_rated_apart():

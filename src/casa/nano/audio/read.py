@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cosine_similarity
 from torch.utils.data import DataLoader
 
 from casa.errors import MissingDependencyError
@@ -15,8 +16,20 @@ from casa.nano.audio.head import UpperEncoder, vectors_of
 from casa.nano.audio.labels import BLANK, Labels
 
 
-def greedy(vectors: Tensor, lengths: Tensor, classes: Tensor, labels: Labels) -> list[str]:
-    """The nearest class of every vector, repetitions once and blanks left out, as text.
+class Heard(NamedTuple):
+    """What was heard in one clip.
+
+    Attributes:
+        text: of the nearest classes, repetitions once and blanks left out.
+        closeness: cosine of each vector that says a piece with that piece's embedding.
+    """
+
+    text: str
+    closeness: list[float]
+
+
+def greedy(vectors: Tensor, lengths: Tensor, classes: Tensor, labels: Labels) -> list[Heard]:
+    """Each clip, every vector read as its nearest class.
 
     Args:
         vectors: (batch, time, width).
@@ -24,21 +37,27 @@ def greedy(vectors: Tensor, lengths: Tensor, classes: Tensor, labels: Labels) ->
         classes: vectors of all classes, the blank's first: (1 + pieces, width).
         labels: the pieces.
     """
-    scores = 2 * vectors.float() @ classes.T - classes.square().sum(dim=1)
-    texts = []
-    for row, length in zip(scores.argmax(dim=2).cpu(), lengths.tolist(), strict=True):
-        heard = torch.unique_consecutive(row[:length]).tolist()
-        texts.append(labels.decode([label for label in heard if label != BLANK]))
-    return texts
+    vectors = vectors.float()
+    nearest = (2 * vectors @ classes.T - classes.square().sum(dim=1)).argmax(dim=2)
+    cosines = cosine_similarity(vectors, classes[nearest], dim=2)
+    heard = []
+    for row, near, length in zip(nearest.cpu(), cosines.cpu(), lengths.tolist(), strict=True):
+        row, near = row[:length], near[:length]
+        said = torch.unique_consecutive(row).tolist()
+        text = labels.decode([label for label in said if label != BLANK])
+        heard.append(Heard(text, near[row != BLANK].tolist()))
+    return heard
 
 
-def transcripts(upper: UpperEncoder, clips: StateClips, classes: Tensor, labels: Labels, batch_size: int) -> list[str]:
+def transcripts(
+    upper: UpperEncoder, clips: StateClips, classes: Tensor, labels: Labels, batch_size: int
+) -> list[Heard]:
     """What a tower hears in each clip, by `greedy`, computed where `classes` are; see there for `classes` and `labels`."""
-    texts: list[str] = []
+    heard: list[Heard] = []
     for batch in DataLoader(clips, batch_size=batch_size, collate_fn=collate):
         states, frames = (batch[name].to(classes.device) for name in ("states", "frames"))
-        texts += greedy(upper(states.float(), frames), vectors_of(frames), classes, labels)
-    return texts
+        heard += greedy(upper(states.float(), frames), vectors_of(frames), classes, labels)
+    return heard
 
 
 def error_rates(kinds: Sequence[str], references: Sequence[str], hypotheses: Sequence[str]) -> dict[str, float]:

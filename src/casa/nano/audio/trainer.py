@@ -133,10 +133,10 @@ class AudioTrainer(Trainer):
         self.task.eval()
         classes = self.task.objective.classes()
         with self.compute_loss_context_manager():
-            texts = transcripts(self.task.upper, self.dev, classes, self.labels, self.args.per_device_eval_batch_size)
+            heard = transcripts(self.task.upper, self.dev, classes, self.labels, self.args.per_device_eval_batch_size)
         self.task.train()
         clips = self.dev.clips
-        rates = error_rates([clip.kind for clip in clips], [clip.transcript for clip in clips], texts)
+        rates = error_rates([clip.kind for clip in clips], [clip.transcript for clip in clips], [h.text for h in heard])
         metrics = {f"eval_{name}": value for name, value in rates.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
