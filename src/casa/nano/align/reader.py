@@ -96,10 +96,10 @@ def _adapted(thinker: Any, rank: int, start: Path | None) -> Any:
         weights = rename.weights(weights)
     adapted: Any = get_peft_model(thinker, LoraConfig(r=rank, lora_alpha=rank, target_modules=lora_targets(thinker)))
     try:
-        unknown = set_peft_model_state_dict(adapted, weights).unexpected_keys
+        loaded: Any = set_peft_model_state_dict(adapted, weights)
     except RuntimeError as error:
         raise CheckpointError(f"the adapter in {start} does not fit: {error}") from error
-    if unknown:
+    if unknown := loaded.unexpected_keys:
         raise CheckpointError(f"the adapter in {start} does not fit: this model lacks {', '.join(sorted(unknown))}")
     return adapted
 

@@ -163,8 +163,8 @@ def run_vision(path: Path, overrides: list[str]) -> dict[str, Any] | None:
         print(f"stopped at step {training.step} of {recipe.steps}; the same command goes on", flush=True)
         return None
     training.export(output)
-    earlier = Path(recipe.tower_run) / SUMMARY_FILE if recipe.tower_run else None
-    summary = {**_summary(training, measured), "runs_before": runs_before(earlier)}
+    before = Path(recipe.tower_run) / SUMMARY_FILE if recipe.tower_run else None
+    summary = {**_summary(training, measured), "runs_before": runs_before(before)}
     finished.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
