@@ -28,6 +28,14 @@ def test_it_is_written_once_and_anew_for_another_threshold(tiny_casa_folder, loa
     assert len(noted) == 2
 
 
+def test_it_is_written_anew_when_an_embedded_base_is_another(tiny_casa_folder, loads, monkeypatch):
+    noted, load = loads
+    first = exported(str(tiny_casa_folder), None, load)
+    monkeypatch.setattr("casa.serving.vllm.exported.base_source", lambda name: f"{name}-v2")
+    assert exported(str(tiny_casa_folder), None, load) != first
+    assert len(noted) == 2
+
+
 def test_an_exported_folder_is_taken_as_it_is(tiny_casa_folder, loads):
     noted, load = loads
     folder = exported(str(tiny_casa_folder), None, load).folder

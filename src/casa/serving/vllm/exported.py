@@ -13,6 +13,7 @@ from casa.errors import CheckpointError
 from casa.hashing import sha256_of
 from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import CONFIG_FILE, read_config, resolve
+from casa.model.embedded import base_source
 from casa.serving.vllm.export import MANIFEST, export, read_settings
 from casa.serving.vllm.settings import FORMAT
 
@@ -30,7 +31,7 @@ class Exported(NamedTuple):
 
 
 def exported(source: str, threshold: float | None, load: Callable[..., CasaModel]) -> Exported:
-    """Finds a model's checkpoint, or writes it: one for each state of the model's folder and each threshold.
+    """Finds a model's checkpoint, or writes it: one for each state of the model's folder, base model and threshold.
 
     A checkpoint that is found is not read here; who loads it checks it.
 
@@ -48,7 +49,8 @@ def exported(source: str, threshold: float | None, load: Callable[..., CasaModel
             raise CheckpointError(f"{source} was exported with threshold {own}; export it again with --threshold")
         return Exported(Path(source))
     content = read_config(resolve(source))
-    folder = _folder(source, content["casa"]["threshold"] if threshold is None else threshold)
+    base = base_source(content["base_model"]["name"])
+    folder = _folder(source, base, content["casa"]["threshold"] if threshold is None else threshold)
     if not (folder / MANIFEST).is_file():
         casa = load(source, folder)
         casa.config = replace(
@@ -58,8 +60,11 @@ def exported(source: str, threshold: float | None, load: Callable[..., CasaModel
     return Exported(folder, content["casa"]["safety_prompt"])
 
 
-def _folder(source: str, threshold: float) -> Path:
-    """Named after everything that the checkpoint is made of; `casa_config.json` holds the checksums of all of it."""
-    made_of = f"{FORMAT} {sha256_of(resolve(source) / CONFIG_FILE)} {threshold!r}"
+def _folder(source: str, base: str, threshold: float) -> Path:
+    """Named after everything that the checkpoint is made of; `casa_config.json` holds the checksums of all but the base model.
+
+    That is named by its id or folder; the folder of an embedded one changes with what is in it.
+    """
+    made_of = f"{FORMAT} {sha256_of(resolve(source) / CONFIG_FILE)} {base} {threshold!r}"
     key = hashlib.sha256(made_of.encode()).hexdigest()[:12]
     return cache_root() / "vllm" / f"{Path(source).name}-{key}"

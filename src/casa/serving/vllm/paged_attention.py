@@ -38,7 +38,8 @@ class PagedSafetyAttention(SafetyAttention):
         self.verified = False
         self._sha256 = settings.weights_sha256
         self._directions: Tensor
-        self.register_buffer("_directions", torch.empty(settings.num_heads, model.get_hidden_size()), persistent=False)
+        empty = torch.empty(settings.num_heads, model.get_hidden_size(), dtype=torch.float32)
+        self.register_buffer("_directions", empty, persistent=False)
         self._layout = layout = CacheLayout.like_model(
             settings.num_heads,
             model.get_num_attention_heads(parallel),
