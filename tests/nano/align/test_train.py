@@ -16,7 +16,7 @@ from casa.nano.align.recipe import AlignRecipe
 from casa.nano.align.train import Training, run_align
 from tiny import make_tiny_base
 
-KINDS = {"step", "text", "picture", "sound", "picture repeated", "sound repeated"}
+KINDS = {"step", "text", "picture", "sound", "picture repeated", "sound repeated", "scene"}
 RECIPE = Path(__file__).parents[3] / "recipes" / "nano_align.yaml"
 
 
@@ -87,10 +87,10 @@ def test_a_folder_belongs_to_one_recipe(whole, base):
         run_align(RECIPE, overrides(base, whole[0], "--noise", "0.5"))
 
 
-def test_a_run_goes_on_from_another_and_asks_about_scenes(whole, base, tmp_path):
-    more = ("--init_from", str(whole[0]), "--scene_share", "0.5", "--steps", "1")
+def test_a_run_goes_on_from_another_and_without_scenes_is_not_asked_about_them(whole, base, tmp_path):
+    more = ("--init_from", str(whole[0]), "--scene_share", "0", "--steps", "1")
     summary = run_align(RECIPE, overrides(base, tmp_path / "run", *more))
-    assert set(summary["curve"][0]) == KINDS | {"scene"}
+    assert set(summary["curve"][0]) == KINDS - {"scene"}
     assert [run["curve"] for run in summary["runs_before"]] == [whole[1]["curve"]]
     assert summary["curve"][0]["text"] == pytest.approx(whole[1]["curve"][-1]["text"], abs=1e-5)
 
