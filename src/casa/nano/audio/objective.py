@@ -20,7 +20,7 @@ class Loss(NamedTuple):
         total: what is minimized.
         ctc: connectionist temporal classification, nats a label.
         pull: squared distance from the expected embedding over the embeddings' mean squared norm; what is heard and what is
-            silent count alike, though nine of ten vectors are silent.
+            silent count alike, though most vectors are silent.
     """
 
     total: Tensor

@@ -22,10 +22,10 @@ from casa.nano.audio.arguments import AudioRecipe, AudioTrainingArguments
 from casa.nano.audio.whisper import TINY_EN
 from casa.nano.speech.clips import SETTINGS
 from casa.provenance import provenance
+from casa.training.recipe import SUMMARY_FILE
 from casa.training.run_folder import runs_before, write_claim
 from casa.training.yaml_fields import parse_recipe
 
-SUMMARY_FILE = "summary.json"
 _TRAINING = (
     "learning_rate",
     "projection_learning_rate",

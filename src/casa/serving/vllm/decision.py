@@ -29,16 +29,15 @@ def decide_rows(logits: Tensor, first: Tensor, forged: Tensor, given: Tensor, se
     """
     safety = list(settings.tokens)
     gated = logits[:, safety]
-    if logits.is_cpu and not (first | (given != NOTHING_GIVEN)).any() and bool((gated < torch.inf).all()):
-        logits[:, safety] = -torch.inf  # most steps: nothing is forced, and reading that costs nothing on a CPU
+    broken = ~(gated < torch.inf).all(-1)
+    forced = first | broken | (given != NOTHING_GIVEN)
+    logits[:, safety] = -torch.inf
+    if logits.is_cpu and not forced.any():  # most steps; to ask costs nothing on a CPU, and makes a GPU wait
         return logits
     unsafe = decide(gated, settings.config.threshold).unsafe | forged
-    broken = ~(gated < torch.inf).all(-1)
     verdict = torch.where(unsafe, settings.tokens.unsafe, settings.tokens.safe)
     ordinary = (given < logits.shape[1]) & (given != settings.tokens.safe) & (given != settings.tokens.unsafe)
     following = torch.where((given != NOTHING_GIVEN) & ordinary & ~broken, given, settings.stop_id)
     chosen = torch.where(first, verdict, following)[:, None]
-    forced = (first | broken | (given != NOTHING_GIVEN))[:, None]
-    logits[:, safety] = -torch.inf
-    logits.masked_fill_(forced, -torch.inf)
-    return logits.scatter_(1, chosen, torch.where(forced, 0.0, logits.gather(1, chosen)))
+    logits.masked_fill_(forced[:, None], -torch.inf)
+    return logits.scatter_(1, chosen, torch.where(forced[:, None], 0.0, logits.gather(1, chosen)))
