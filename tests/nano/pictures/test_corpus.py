@@ -53,3 +53,16 @@ def test_texts_have_running_sentences_numbers_signs_and_capitals():
     assert any(character in text for text in texts for character in "{~<")
     assert any(text.isupper() for text in texts)
     assert {character for text in texts for character in text} >= set("0123456789$%#:-")
+
+
+def test_common_words_are_drawn_where_there_are_any_the_commonest_most():
+    rng, corpus = random.Random(0), read_corpus("train")
+    common = [f"zyxwvu{n}" for n in range(1000)]
+    found = [
+        int(w.lower()[6:])
+        for _ in range(300)
+        for w in sample_text(rng, corpus, 8, common).split()
+        if "zyxwvu" in w.lower()
+    ]
+    assert 300 < len(found) < 900
+    assert sum(number < 250 for number in found) > 0.4 * len(found) and max(found) > 900

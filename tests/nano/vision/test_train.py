@@ -17,8 +17,9 @@ from casa.errors import CasaError
 from casa.nano.vision.batches import TrainingBatches
 from casa.nano.vision.read import Reader
 from casa.nano.vision.recipe import VisionRecipe
-from casa.nano.vision.tower import tower_config
+from casa.nano.vision.tower import encode, tower_config
 from casa.nano.vision.train import CHECKPOINT_FILE, Training, run_vision
+from casa.nano.vision.vocabulary import Vocabulary
 from casa.training.yaml_fields import parse_recipe
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "nano_vision.yaml"
@@ -112,6 +113,19 @@ def test_a_further_run_begins_with_an_earlier_ones_tower_and_heads(uninterrupted
     assert all(torch.equal(tensor, heads[name]) for name, tensor in training.heads.state_dict().items())
 
 
+def test_a_further_run_may_have_more_neurons_and_more_pieces_and_begins_with_the_same_outputs(uninterrupted, tmp_path):
+    fields = overrides(tmp_path, "--tower_run", str(uninterrupted), "--intermediate_size", "256")
+    recipe = parse_recipe(RECIPE, fields, (VisionRecipe,))[0]
+    reader = Reader.from_folder(uninterrupted)
+    more = Vocabulary(reader.vocabulary.tokenizer, (*reader.vocabulary.ids, 48_000))
+    grown = Training(recipe, more, torch.device("cpu"), reader).reader
+    picture = torch.randint(0, 256, (1, 56, 84, 3), dtype=torch.uint8)
+    before, after = encode(reader.tower, picture), encode(grown.tower, picture)
+    assert torch.allclose(before.cells, after.cells, atol=1e-5)
+    assert torch.allclose(reader.heads.piece_logits(before), grown.heads.piece_logits(after)[..., :-1], atol=1e-4)
+    assert grown.tower.blocks[0].mlp.up_proj.weight.shape[0] == 256
+
+
 def test_a_further_run_tells_how_the_earlier_tower_was_made(uninterrupted, tmp_path):
     summary = run_vision(RECIPE, overrides(tmp_path, "--tower_run", str(uninterrupted)))
     earlier = json.loads((uninterrupted / "summary.json").read_text())
@@ -119,7 +133,14 @@ def test_a_further_run_tells_how_the_earlier_tower_was_made(uninterrupted, tmp_p
     assert (before["curve"], before["steps"]) == (earlier["curve"], earlier["steps"]) and earlier["runs_before"] == []
 
 
-@pytest.mark.parametrize(("fields", "message"), [((), "no finished run"), (("--hidden_size", "128"), "another shape")])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ((), "no finished run"),
+        (("--hidden_size", "128"), "another shape"),
+        (("--intermediate_size", "32"), "another shape"),
+    ],
+)
 def test_a_run_cannot_go_on_from_an_unfinished_one_or_one_of_another_shape(uninterrupted, tmp_path, fields, message):
     run = uninterrupted if fields else tmp_path / "none"
     with pytest.raises(CasaError, match=message):

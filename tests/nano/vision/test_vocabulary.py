@@ -4,14 +4,24 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from casa.nano.pictures.corpus import read_corpus
-from casa.nano.vision.vocabulary import Vocabulary, class_embeddings, decode_characters, encode_characters
+from casa.nano.pictures.fonts import PRINTABLE
+from casa.nano.vision.vocabulary import (
+    Vocabulary,
+    class_embeddings,
+    common_pieces,
+    decode_characters,
+    encode_characters,
+    extended,
+)
 
 
 def test_every_word_of_the_corpus_is_in_the_vocabulary(vocabulary):
     assert all(vocabulary.pieces(word) is not None for word in read_corpus("train").words)
-    assert 8000 < len(vocabulary) < 13000
+    assert 15_000 < len(vocabulary) < 20_000
 
 
 def test_a_text_is_cut_as_the_language_model_cuts_it_after_a_space(vocabulary):
@@ -30,8 +40,38 @@ def test_pieces_cover_the_word_without_a_gap(vocabulary, word):
     assert vocabulary.decode(piece.label for piece in pieces) == word
 
 
-def test_a_word_with_a_piece_outside_is_told(vocabulary):
+def test_common_words_can_be_said_whether_or_not_the_corpus_has_them(vocabulary):
+    said = {word for sentence in read_corpus("train").sentences for word in sentence.split()}
+    new = [word for word in vocabulary.common_words[:5000] if word not in said]
+    assert len(new) > 1000 and all(len(vocabulary.pieces(word)) == 1 for word in new)
+
+
+@given(st.text(PRINTABLE, min_size=1, max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_any_printable_word_is_made_of_known_pieces(vocabulary, word):
+    pieces = vocabulary.pieces(word)
+    assert pieces[0].start == 0 and pieces[-1].end == len(word)
+    assert all(left.end == right.start for left, right in pairwise(pieces))
+    assert vocabulary.decode(piece.label for piece in pieces) == word
+
+
+def test_a_word_of_unknown_pieces_is_made_of_the_fewest_known_ones(vocabulary):
+    tokenizer = vocabulary.tokenizer
+    ids = tokenizer.convert_tokens_to_ids(["Ġp", "l", "a", "n", "e", "t", "Ġpl", "an", "et"])
+    few = Vocabulary(tokenizer, ids)
+    assert [ids[piece.label - 1] for piece in few.pieces("planet")] == ids[-3:]
+
+
+def test_a_word_that_no_known_pieces_make_up_is_told(vocabulary):
     assert Vocabulary(vocabulary.tokenizer, vocabulary.ids[:10]).pieces("lamp") is None
+
+
+def test_an_extended_vocabulary_keeps_its_classes_and_lacks_no_common_piece(vocabulary):
+    few = Vocabulary(vocabulary.tokenizer, vocabulary.ids[5:900:7])
+    more = extended(few)
+    assert more.ids[: len(few.ids)] == few.ids and len(set(more.ids)) == len(more.ids)
+    assert set(common_pieces(vocabulary.tokenizer)) <= set(more.ids)
+    assert extended(more).ids == more.ids
 
 
 def test_class_embeddings_are_the_language_models_own_with_the_space_first(vocabulary, nano_folder):

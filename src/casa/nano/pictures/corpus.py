@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -42,11 +43,21 @@ def read_corpus(split: Split) -> Corpus:
     return Corpus(sentences, tuple(sorted({word for sentence in sentences for word in sentence.split()})))
 
 
-def sample_text(rng: random.Random, corpus: Corpus, words: int) -> str:
-    """A random text of exactly so many words: half of the time running sentences, else words, numbers or signs."""
-    kind = rng.choices(("sentences", "words", "numbers", "signs"), (50, 30, 10, 10))[0]
+def sample_text(rng: random.Random, corpus: Corpus, words: int, common: Sequence[str] = ()) -> str:
+    """A random text of exactly so many words: running sentences, words, numbers or signs.
+
+    Args:
+        rng: draws it.
+        corpus: its sentences and words.
+        words: how many.
+        common: words from anywhere, commonest first; if there are any, a quarter of the texts is made of them.
+    """
+    shares = (35, 20, 10, 10, 25) if common else (50, 30, 10, 10, 0)
+    kind = rng.choices(("sentences", "words", "numbers", "signs", "common"), shares)[0]
     if kind == "sentences":
         found = _running(rng, corpus, words)
+    elif kind == "common":
+        found = [common[int(len(common) * rng.random() ** 2)] for _ in range(words)]  # the k-th as often as 1 / sqrt(k)
     else:
         found = [rng.choice(corpus.words) for _ in range(words)]
         if kind != "words":

@@ -68,7 +68,7 @@ class Artist:
     Attributes:
         families: fonts.
         split: of texts.
-        vocabulary: words with other pieces are left out.
+        vocabulary: words that its pieces do not make up are left out. Its common words are drawn in the training split.
         scene_share: how many of the pictures of four rows and more are scenes instead.
     """
 
@@ -111,7 +111,8 @@ class Artist:
             lines = sample_list(rng, self.split).text.split("\n")
         else:
             room = min(_MOST_LINES, max(1, rows * CELL // style.pitch)) * max(1.0, columns * CELL / (3 * style.size))
-            lines = [sample_text(rng, read_corpus(self.split), rng.randint(1, round(1.5 * room)))]
+            common = self.vocabulary.common_words if self.split == "train" else ()
+            lines = [sample_text(rng, read_corpus(self.split), rng.randint(1, round(1.5 * room)), common)]
         found = [line.split() for line in lines]
         known = [[word for word in line if self.vocabulary.pieces(word) is not None] for line in found]
         words, kept = (sum(map(len, part)) for part in (found, known))

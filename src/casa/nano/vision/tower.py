@@ -80,6 +80,26 @@ def build_tower(config: Qwen2_5OmniVisionEncoderConfig, seed: int) -> Any:
     return tower
 
 
+@torch.no_grad()
+def grow(tower: Any, earlier: Any) -> None:
+    """Gives a tower the outputs of an earlier one whose MLPs are at most as wide: neurons beyond add nothing at first.
+
+    Raises:
+        CasaError: the towers differ in another way, or the earlier one's MLPs are wider.
+    """
+    before, own = earlier.state_dict(), tower.state_dict()
+    if differing := before.keys() ^ own.keys():
+        raise CasaError(f"only one of them has {min(differing)}")
+    for block in tower.blocks:
+        block.mlp.down_proj.weight.zero_()
+    for name, weights in before.items():
+        corner = own[name][tuple(map(slice, weights.shape))]
+        wider = corner.shape != own[name].shape and "_proj." not in name
+        if wider or corner.shape != weights.shape:
+            raise CasaError(f"{name} is {tuple(weights.shape)} in one and {tuple(own[name].shape)} in the other")
+        corner.copy_(weights)
+
+
 def to_patches(pictures: Tensor, temporal: int = 1) -> Tensor:
     """Patches as the image processor of Qwen2.5-Omni makes them, in its order (the four of a cell together).
 

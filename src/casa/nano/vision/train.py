@@ -29,8 +29,8 @@ from casa.nano.vision.objective import Losses, ReadingHeads, reading_loss
 from casa.nano.vision.optimizers import make_optimizers, make_schedules
 from casa.nano.vision.read import CONFIG_FILE, HEADS_FILE, TOWER_FILE, VOCABULARY_FILE, Reader
 from casa.nano.vision.recipe import SETTINGS_OF_THE_MACHINE, VisionRecipe
-from casa.nano.vision.tower import build_tower, encode, tower_config
-from casa.nano.vision.vocabulary import Vocabulary, class_embeddings, load_tokenizer, read_vocabulary
+from casa.nano.vision.tower import build_tower, encode, grow, tower_config
+from casa.nano.vision.vocabulary import Vocabulary, class_embeddings, extended, load_tokenizer, read_vocabulary
 from casa.provenance import provenance
 from casa.training.recipe import SUMMARY_FILE
 from casa.training.run_folder import runs_before, write_checkpoint, write_claim
@@ -73,10 +73,12 @@ class Training:
 
     def _take_over(self, earlier: Reader) -> None:
         try:
-            self.tower.load_state_dict(earlier.tower.state_dict())
-        except RuntimeError as error:
+            grow(self.tower, earlier.tower)
+        except CasaError as error:
             raise CasaError(f"the tower of {self.recipe.tower_run} has another shape: {error}") from error
-        self.heads.load_state_dict(earlier.heads.state_dict())
+        heads = earlier.heads.state_dict()
+        heads["bias"] = torch.cat([heads["bias"], self.heads.bias[len(heads["bias"]) :]])
+        self.heads.load_state_dict(heads)
 
     def learn(self, batch: Batch) -> Losses:
         """One step.
@@ -152,7 +154,7 @@ def run_vision(path: Path, overrides: list[str]) -> dict[str, Any] | None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_float32_matmul_precision("high")  # TensorFloat32 on a GPU; nothing changes on a CPU
     tower = _earlier_tower(recipe)
-    vocabulary = read_vocabulary(load_tokenizer()) if tower is None else tower.vocabulary
+    vocabulary = read_vocabulary(load_tokenizer()) if tower is None else extended(tower.vocabulary)
     training = Training(recipe, vocabulary, device, tower)
     if (checkpoint := output / CHECKPOINT_FILE).is_file():
         training.load(checkpoint)
@@ -170,7 +172,7 @@ def run_vision(path: Path, overrides: list[str]) -> dict[str, Any] | None:
 
 
 def _earlier_tower(recipe: VisionRecipe) -> Reader | None:
-    """What this run goes on from; it keeps its pieces, whatever the corpus has become since."""
+    """What this run goes on from; it keeps the classes of its pieces, whatever the corpus has become since."""
     if not recipe.tower_run:
         return None
     run = Path(recipe.tower_run)

@@ -1,9 +1,9 @@
-"""What the tower can say: printable characters, and those pieces of the language model's that occur in its pictures."""
+"""What the tower can say: printable characters, and the language model's commonest pieces and those of the pictures' texts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +17,8 @@ from casa.nano.pictures.scenes import COLOURS, KINDS
 
 BLANK = 0  # class of what has no ink, for characters and for pieces
 CHARACTERS = " " + PRINTABLE  # class i + 1 is character i
+COMMON_PIECES = 10_000  # ids below are the first merges of the tokenizer's training, hence the commonest pieces
+_WORD_START = "\u0120"  # how byte-level tokenizers write the space before a word
 _DRAWN_AS = (str, str.lower, str.title, str.upper)  # how a word of the corpus is drawn in the pictures
 
 
@@ -32,7 +34,8 @@ class Vocabulary:
     """Pieces with their classes; class 0 is the blank.
 
     Every word is cut as it is after a space: a picture does not tell the first word of a text from any other. The space that
-    stands alone before a digit has no ink and is left to the blank, which starts from its embedding.
+    stands alone before a digit has no ink and is left to the blank, which starts from its embedding. A word whose own pieces are
+    not all known is made of the fewest known ones.
 
     Args:
         tokenizer: the language model's.
@@ -49,7 +52,7 @@ class Vocabulary:
         return len(self.ids) + 1
 
     def pieces(self, word: str) -> tuple[Piece, ...] | None:
-        """The pieces of a word; None if one of them is not in the vocabulary."""
+        """The pieces of a word; None if known ones do not make it up."""
         return self._cut(word)
 
     def decode(self, labels: Iterable[int]) -> str:
@@ -60,17 +63,61 @@ class Vocabulary:
     def _cut_word(self, word: str) -> tuple[Piece, ...] | None:
         found = _cut_words(self.tokenizer, [word])[0]
         if any(piece not in self._labels for piece, _, _ in found):
-            return None
+            return self._fewest(word)
         return tuple(Piece(self._labels[piece], start, end) for piece, start, end in found)
+
+    def _fewest(self, word: str) -> tuple[Piece, ...] | None:
+        """The fewest known pieces that make up a word, long ones last."""
+        cuts: list[tuple[Piece, ...] | None] = [()]
+        for end in range(1, len(word) + 1):
+            ways = [
+                (*before, Piece(label, start, end))
+                for start, before in enumerate(cuts)
+                if before is not None and (label := self._label_of(word[start:end], first=not start)) is not None
+            ]
+            cuts.append(min(ways, key=len, default=None))
+        return cuts[-1]
+
+    def _label_of(self, text: str, first: bool) -> int | None:
+        """The class of a piece with this text, at the beginning of a word or in it; no piece holds the space before a digit."""
+        return self._by_text.get(_WORD_START + text if first and not text.isdigit() else text)
+
+    @cached_property
+    def _by_text(self) -> dict[str, int]:
+        tokens = self.tokenizer.convert_ids_to_tokens(list(self.ids))
+        return {token: label for label, token in enumerate(tokens, start=1)}
+
+    @cached_property
+    def common_words(self) -> tuple[str, ...]:
+        """Words of ASCII letters that are one piece to the language model, commonest first, whether the tower can say it or not."""
+        tokens = self.tokenizer.convert_ids_to_tokens(range(len(self.tokenizer)))
+        words = (token.removeprefix(_WORD_START) for token in tokens if token.startswith(_WORD_START))
+        return tuple(word for word in words if len(word) > 1 and word.isascii() and word.isalpha())
 
 
 def read_vocabulary(tokenizer: Any) -> Vocabulary:
     """The pieces of the pictures' train corpus in the cases it is drawn in, of lists, of scenes' words, and of each character."""
     words = {change(word) for word in read_corpus("train").words for change in _DRAWN_AS}
     words |= {*list_words("train"), *COLOURS, *KINDS, *PRINTABLE}
-    return Vocabulary(
-        tokenizer, sorted({piece for word in _cut_words(tokenizer, sorted(words)) for piece, _, _ in word})
-    )
+    said = {piece for word in _cut_words(tokenizer, sorted(words)) for piece, _, _ in word}
+    return Vocabulary(tokenizer, sorted(said | set(common_pieces(tokenizer))))
+
+
+def common_pieces(tokenizer: Any) -> list[int]:
+    """Ids of the commonest pieces of printable characters, and of each such character at the beginning of a word and in it."""
+    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    inked = ((piece, token.removeprefix(_WORD_START)) for piece, token in enumerate(tokens))
+    return [
+        piece
+        for piece, text in inked
+        if text and set(text) <= set(PRINTABLE) and (piece < COMMON_PIECES or len(text) == 1)
+    ]
+
+
+def extended(vocabulary: Vocabulary) -> Vocabulary:
+    """The vocabulary with the common pieces that it lacks behind its own, whose classes stay what they are."""
+    lacking = sorted(set(common_pieces(vocabulary.tokenizer)) - set(vocabulary.ids))
+    return Vocabulary(vocabulary.tokenizer, (*vocabulary.ids, *lacking))
 
 
 def load_tokenizer() -> Any:
