@@ -22,9 +22,10 @@ LABELS = Labels(tuple(f" {word}" for word in WORDS), tuple(range(10, 15)), {w: (
 PITCHES = dict(zip(WORDS, (200, 450, 1000, 2000, 3500), strict=True))
 
 
-def stock_encoder():
+def stock_encoder(added=0):
     torch.manual_seed(0)
-    config = Qwen2_5OmniAudioEncoder.config_class(**SHAPE, output_dim=WIDTH)
+    shape = {**SHAPE, "encoder_layers": SHAPE["encoder_layers"] + added}
+    config = Qwen2_5OmniAudioEncoder.config_class(**shape, output_dim=WIDTH)
     return Qwen2_5OmniAudioEncoder(config).float().eval()
 
 

@@ -21,7 +21,7 @@ from casa.evaluation.perception import error_rate
 from casa.hashing import sha256_of
 from casa.nano.audio.batches import StateClips
 from casa.nano.audio.features import cache_states
-from casa.nano.audio.head import BLANK_NAME, TOWER_FILE, UpperEncoder, load_upper
+from casa.nano.audio.head import BLANK_NAME, TOWER_FILE, UpperEncoder, load_upper, trained_layers
 from casa.nano.audio.read import Heard, transcripts
 from casa.nano.audio.start import read_start
 from casa.nano.audio.whisper import TINY_EN
@@ -47,12 +47,14 @@ def transcribed(
         CasaError: a file is missing, or the tower does not fit the encoder.
     """
     begun, weights = read_start(start), load_file(tower)
-    layers = len({name.split(".")[1] for name in weights if name.startswith("layers.")})
-    upper = UpperEncoder(shape, layers, begun.embeddings.shape[1])
+    own = shape["encoder_layers"]
+    trained = trained_layers(weights, own)
+    layers, added = own - trained.start, trained.stop - own
+    upper = UpperEncoder(shape, layers, begun.embeddings.shape[1], added)
     load_upper(upper, weights)
     upper.to(device).eval()
     classes = torch.cat([weights[BLANK_NAME].float()[None], begun.embeddings]).to(device)
-    data = StateClips(clips, cache_states(clips, start, layers, device, shape=shape), begun.labels)
+    data = StateClips([(clips, cache_states(clips, start, layers, device, shape=shape))], begun.labels)
     return data.clips, transcripts(upper, data, classes, begun.labels, batch_size=32)
 
 

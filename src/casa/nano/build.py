@@ -12,7 +12,7 @@ from typing import Any
 from casa.cache import cache_root
 from casa.hashing import sha256_of
 from casa.nano.sources import LANGUAGE_MODEL, SPEECH_ENCODER, packaged_file
-from casa.nano.trained import fingerprint, media_refused, parts_of, put_into, trained_folder, vision_shape
+from casa.nano.trained import audio_shape, fingerprint, media_refused, parts_of, put_into, trained_folder, vision_shape
 
 NANO_NAME = "casa-nano"
 BUILD = 2  # raise it when the assembled folder changes, so that caches are built anew
@@ -69,7 +69,8 @@ def _write_model(gguf: Path, trained: Path, whisper: Path | None, folder: Path) 
 
     processor = save_processor(gguf, folder)
     language = load_smollm2(gguf)
-    config = omni_config(language.config, processor.tokenizer, vision_shape(trained), media_refused(trained))
+    shapes = vision_shape(trained), audio_shape(trained)
+    config = omni_config(language.config, processor.tokenizer, *shapes, media_refused(trained))
     thinker = put_into(build_thinker(config, language), trained, whisper)
     thinker.save_pretrained(folder)  # under the hub's names, whatever this version of transformers calls its modules
     weights = {f"thinker.{name}": tensor for name, tensor in load_file(folder / "model.safetensors").items()}

@@ -27,13 +27,20 @@ def load_smollm2(gguf: Path) -> Any:
     return model.eval()
 
 
-def omni_config(language: Any, tokenizer: Any, vision_shape: dict[str, Any], untrained_media: list[str]) -> Any:
+def omni_config(
+    language: Any,
+    tokenizer: Any,
+    vision_shape: dict[str, Any],
+    audio_shape: dict[str, int],
+    untrained_media: list[str],
+) -> Any:
     """The full `Qwen2_5OmniConfig` (thinker nested) whose text model has SmolLM2's shape.
 
     Args:
         language: SmolLM2's `LlamaConfig`.
         tokenizer: casa-nano's tokenizer, for the control tokens' ids.
         vision_shape: of a trained vision tower, in place of the default one; may be empty.
+        audio_shape: likewise of a trained audio tower.
         untrained_media: media that are refused, since their towers have random weights.
     """
     from transformers import Qwen2_5OmniConfig
@@ -59,7 +66,7 @@ def omni_config(language: Any, tokenizer: Any, vision_shape: dict[str, Any], unt
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    audio = {**TINY_EN, "output_dim": language.hidden_size}
+    audio = {**TINY_EN, "output_dim": language.hidden_size, **audio_shape}
     vision = {
         "depth": 6,
         "hidden_size": 256,

@@ -53,6 +53,19 @@ def vision_shape(folder: Path) -> dict[str, int | list[int]]:
     return {name: config[name] for name in names}
 
 
+def audio_shape(folder: Path) -> dict[str, int]:
+    """What of the trained audio tower's shape is not Whisper's, for `audio_config`; empty if there is no such tower."""
+    from safetensors import safe_open
+
+    from casa.nano.audio.head import trained_layers
+    from casa.nano.audio.whisper import TINY_EN
+
+    if "audio" not in parts_of(folder):
+        return {}
+    with safe_open(folder / "audio" / TOWER_FILE, "pt") as weights:
+        return {"encoder_layers": trained_layers(weights.keys(), TINY_EN["encoder_layers"]).stop}
+
+
 def check_files(folder: Path) -> None:
     """Compares all files with the manifest.
 
@@ -69,7 +82,7 @@ def put_into(thinker: Any, folder: Path, whisper: Path | None) -> Any:
     """Puts everything that was trained into a thinker; returns it with the reading adapter merged.
 
     Args:
-        thinker: casa-nano's, of the shape that `vision_shape` says.
+        thinker: casa-nano's, of the shape that `vision_shape` and `audio_shape` say.
         folder: as this module's docstring says.
         whisper: Whisper's CTranslate2 file; needed if there is an audio tower.
 

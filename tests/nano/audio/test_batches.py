@@ -38,7 +38,7 @@ def test_too_few_clips_for_a_batch_are_an_error():
 def test_a_batch_is_padded_states_with_the_transcripts_classes(sine_clips, start_file):
     folder = sine_clips / "train"
     states = cache_states(folder, start_file, 2, torch.device("cpu"), shape=SHAPE)
-    clips = StateClips(folder, states, LABELS, limit=11)
+    clips = StateClips([(folder, states)], LABELS, limit=11)
     assert len(clips) == len(clips.clips) == 11
     batch = collate([clips[number] for number in (2, 9)])
     assert batch["frames"].tolist() == [clips.lengths[2], clips.lengths[9]]

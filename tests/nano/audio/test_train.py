@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from casa.errors import CasaError
 from casa.nano.audio.train import run
-from sines import SHAPE
+from sines import SHAPE, write_sines
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "nano_audio.yaml"
 
@@ -99,6 +99,18 @@ def test_a_further_run_starts_where_the_earlier_one_ended(whole, sine_clips, sta
     losses = earlier["losses"]
     assert further["runs_before"] == [{name: value for name, value in earlier.items() if name != "runs_before"}]
     assert further["losses"][0]["ctc"] < 2 * losses[-1]["ctc"] < losses[0]["ctc"]
+
+
+def test_a_further_run_may_have_more_layers_and_more_clips(whole, sine_clips, start_file, tmp_path):
+    write_sines(tmp_path / "more", 16, seed=9)
+    more = ("--tower", str(whole / "tower.safetensors"), "--max_steps", "20", "--warmup_steps", "0")
+    more += ("--added_layers", "1", "--more_clips", str(tmp_path / "more"))
+    further = run(RECIPE, overrides(sine_clips, start_file, tmp_path / "further", *more), SHAPE)
+    earlier = json.loads((whole / "summary.json").read_text())
+    assert further["losses"][0]["ctc"] < 2 * earlier["losses"][-1]["ctc"]
+    assert further["clips"]["train"] == earlier["clips"]["train"] + 16
+    trained = weights(tmp_path / "further")
+    assert trained["layers.3.fc2.weight"].abs().max() > 0 and "layers.2.fc2.weight" in trained
 
 
 def test_a_tower_of_another_shape_is_refused(whole, sine_clips, start_file, tmp_path):

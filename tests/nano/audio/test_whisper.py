@@ -134,7 +134,16 @@ def test_a_file_without_an_encoder_is_an_error(tmp_path):
         encoder_weights(write_ctranslate2(tmp_path / "model.bin", {"decoder/x": np.zeros(1, np.float32)}))
 
 
+def test_layers_behind_whispers_own_stay_as_they_are(tmp_path):
+    weights = encoder_weights(write_ctranslate2(tmp_path / "m", ctranslate2_variables(whisper_encoder(SMALL))))
+    longer = omni_encoder({**SMALL, "encoder_layers": 3})
+    before = longer.layers[2].fc1.weight.clone()
+    load_whisper(longer, weights)
+    assert torch.equal(longer.layers[2].fc1.weight, before)
+    assert torch.equal(longer.layers[1].fc1.weight, weights["layers.1.fc1.weight"])
+
+
 def test_weights_of_another_shape_of_encoder_are_refused(tmp_path):
     weights = encoder_weights(write_ctranslate2(tmp_path / "m", ctranslate2_variables(whisper_encoder(SMALL))))
     with pytest.raises(CheckpointError, match="does not fit"):
-        load_whisper(omni_encoder({**SMALL, "encoder_layers": 3}), weights)
+        load_whisper(omni_encoder({**SMALL, "encoder_layers": 1}), weights)

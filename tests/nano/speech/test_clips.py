@@ -1,17 +1,20 @@
 import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from casa.errors import DataError, SpeechError
+from casa.nano.common import common_words
 from casa.nano.speech import clips
 from casa.nano.speech.clips import Settings, main, make_clip, read_clips, write_clips
 from casa.nano.speech.corpus import Corpus
 from casa.nano.speech.effects import SAMPLE_RATE
 from casa.nano.speech.spelling import transcript
 from casa.nano.speech.voices import ESPEAK, FLITE, VOICES
+from casa.nano.vision.vocabulary import load_tokenizer
 
 CORPUS = Corpus(
     sentences=tuple(
@@ -73,6 +76,15 @@ def test_a_shard_without_an_index_is_made_again(tmp_path):
     (tmp_path / "clips-00001.flac").write_bytes(b"half")
     assert write(tmp_path).calls == SETTINGS.shard
     assert content(tmp_path) == whole
+
+
+def test_common_words_are_said_in_carrier_sentences_alone(tmp_path):
+    write(tmp_path, replace(SETTINGS, common=True, least=2))
+    made = [clip for clip, _ in read_clips(tmp_path)]
+    assert {clip.kind for clip in made} == {"carrier"}
+    common = set(common_words(load_tokenizer()))
+    assert all(len(common & set(clip.transcript.split())) >= 4 for clip in made)
+    assert len({clip.text for clip in made}) == SETTINGS.count
 
 
 @pytest.mark.parametrize("change", [{"seed": 5}, {"count": 24}, {"split": "test"}])

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from casa.nano.common import common_pieces
 from casa.nano.pictures.corpus import read_corpus
 from casa.nano.pictures.fonts import PRINTABLE
 from casa.nano.vision.vocabulary import (
     Vocabulary,
     class_embeddings,
-    common_pieces,
     decode_characters,
     encode_characters,
     extended,

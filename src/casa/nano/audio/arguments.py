@@ -16,7 +16,9 @@ class AudioRecipe:
         clips: folder with `train` and `dev`, which `python -m casa.nano.speech.clips` wrote.
         start: file that `python -m casa.nano.audio.start` wrote.
         tower: an earlier run's `tower.safetensors` to go on from; "" starts afresh.
+        more_clips: further folders of training clips.
         layers: so many last layers of the encoder are trained, beside the final norm and the projection.
+        added_layers: so many layers behind them are trained too.
         pull_weight: of the pull towards the expected embedding, see `objective.PieceObjective`.
         sampled_pieces: see `objective.PieceObjective`; None takes all pieces at every step, on a CPU at four times the time.
         noise: on encoder states, over their standard deviation.
@@ -26,7 +28,9 @@ class AudioRecipe:
     clips: str = field(metadata={"help": "folder with the folders train and dev of clips"})
     start: str = "runs/audio_start.safetensors"
     tower: str = ""
+    more_clips: list[str] = field(default_factory=list)
     layers: int = 2
+    added_layers: int = 0
     pull_weight: float = 0.1
     sampled_pieces: int | None = 1000
     noise: float = 0.1

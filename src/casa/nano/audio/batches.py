@@ -29,11 +29,10 @@ class Example(NamedTuple):
 
 
 class StateClips(Dataset[Example]):
-    """The clips of a folder whose states are cached.
+    """Clips whose states are cached.
 
     Args:
-        clips: folder of the clips.
-        states: folder of their states.
+        folders: of the clips, each with the folder of their states.
         labels: the classes.
         limit: at most so many clips, the first ones; None for all.
 
@@ -41,11 +40,11 @@ class StateClips(Dataset[Example]):
         DataError: there are no clips, or a clip says a word that has no classes.
     """
 
-    def __init__(self, clips: Path, states: Path, labels: Labels, limit: int | None = None) -> None:
+    def __init__(self, folders: Sequence[tuple[Path, Path]], labels: Labels, limit: int | None = None) -> None:
         self.clips: list[Clip] = []
         self.lengths: list[int] = []  # frames
         self._places: list[tuple[Path, int]] = []
-        for index in shards(clips):
+        for index, states in ((index, states) for clips, states in folders for index in shards(clips)):
             found = read_index(index)
             counts = frame_counts(found)
             self.clips += found

@@ -19,7 +19,6 @@ from rich.progress import Progress
 from torch import Tensor
 
 from casa.errors import DataError
-from casa.hashing import sha256_of
 from casa.nano.audio.head import LowerEncoder, frames_of, load_encoder, present
 from casa.nano.audio.start import read_start
 from casa.nano.audio.whisper import TINY_EN
@@ -103,12 +102,14 @@ def cache_states(
         DataError: there are no clips, or the cache is of other clips or of another encoder.
     """
     indices, folder = shards(clips), states_folder(clips, layers)
-    _claim(folder, {"clips": json.loads((clips / SETTINGS).read_text()), "start": sha256_of(start), "layers": layers})
+    weights = read_start(start)
+    made_of = {"clips": json.loads((clips / SETTINGS).read_text()), "encoder": weights.encoder_sha256, "layers": layers}
+    _claim(folder, made_of)
     missing = [index for index in indices if not _cached(folder, index).is_file()]
     if not missing:
         return folder
     encoder = LowerEncoder(shape, shape["encoder_layers"] - layers).eval()
-    load_encoder(encoder, read_start(start).encoder)
+    load_encoder(encoder, weights.encoder)
     encoder.to(device)
     with Progress(console=Console(stderr=True)) as progress:
         for index in progress.track(missing, description=f"encoder states of {clips}"):

@@ -6,7 +6,7 @@ weights and their names are the stock tower's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class LowerEncoder(nn.Module):
         layers: how many.
     """
 
+    added = range(0)
+
     def __init__(self, shape: Mapping[str, int], layers: int) -> None:
         super().__init__()
         width = shape["d_model"]
@@ -76,11 +78,16 @@ class UpperEncoder(nn.Module):
         shape: as `whisper.TINY_EN`.
         layers: how many of its last layers.
         output_dim: the language model's width.
+        added: so many layers behind them, which pass their input on until they are trained.
     """
 
-    def __init__(self, shape: Mapping[str, int], layers: int, output_dim: int) -> None:
+    def __init__(self, shape: Mapping[str, int], layers: int, output_dim: int, added: int = 0) -> None:
         super().__init__()
-        self.layers = _layers(shape, range(shape["encoder_layers"] - layers, shape["encoder_layers"]))
+        last = shape["encoder_layers"]
+        self.added = range(last, last + added)
+        self.layers = _layers(shape, range(last - layers, last + added))
+        for number in self.added:
+            _pass_on(self.layers[str(number)])
         self.ln_post = nn.LayerNorm(shape["d_model"])
         self.proj = nn.Linear(shape["d_model"], output_dim)
 
@@ -108,6 +115,13 @@ def _layers(shape: Mapping[str, int], numbers: range) -> nn.ModuleDict:
     return nn.ModuleDict({str(number): WhisperEncoderLayer(config) for number in numbers})
 
 
+def _pass_on(layer: Any) -> None:
+    """Makes a layer's output its input."""
+    for linear in (layer.self_attn.out_proj, layer.fc2):
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+
+
 def _through(layers: nn.ModuleDict, states: Tensor, lengths: Tensor) -> Tensor:
     mask = present(lengths, states.shape[1])[:, None, None]
     for layer in layers.values():
@@ -116,14 +130,14 @@ def _through(layers: nn.ModuleDict, states: Tensor, lengths: Tensor) -> Tensor:
 
 
 def load_encoder(half: LowerEncoder | UpperEncoder, weights: Mapping[str, Tensor]) -> None:
-    """Takes a half's own weights out of the whole encoder's; a projection that is not among them stays as it is.
+    """Takes a half's own weights out of the whole encoder's; projection and added layers that are not among them stay as they are.
 
     Raises:
         CheckpointError: a weight is missing.
     """
     own = {name: value for name, value in weights.items() if name in half.state_dict()}
     missing, _ = half.load_state_dict(own, strict=False)
-    if lacking := [name for name in missing if not name.startswith("proj.")]:
+    if lacking := [name for name in missing if not name.startswith(("proj.", *_names(half.added)))]:
         raise CheckpointError(f"the encoder's weights lack {', '.join(lacking)}")
 
 
@@ -135,16 +149,32 @@ def save_tower(folder: Path, upper: UpperEncoder, blank: Tensor, log_scale: Tens
 
 
 def load_upper(upper: UpperEncoder, weights: Mapping[str, Tensor]) -> None:
-    """Takes the upper half's weights out of a trained tower's.
+    """Takes the upper half's weights out of a trained tower's; added layers that it lacks stay as they are.
 
     Raises:
         CheckpointError: they do not fit.
     """
     own = {name: value for name, value in weights.items() if name not in (BLANK_NAME, SCALE_NAME)}
+    fresh = {name: value for name, value in upper.state_dict().items() if name.startswith(tuple(_names(upper.added)))}
     try:
-        upper.load_state_dict(own)
+        upper.load_state_dict({**fresh, **own})
     except RuntimeError as error:
         raise CheckpointError(f"the tower does not fit: {error}") from error
+
+
+def trained_layers(names: Iterable[str], own: int) -> range:
+    """Which layers a trained tower's weights are of, those added behind the encoder's own among them.
+
+    Args:
+        names: of the weights.
+        own: how many layers the encoder has without the added ones.
+    """
+    numbers = {int(name.split(".")[1]) for name in names if name.startswith("layers.")}
+    return range(min(numbers, default=own), max(own, max(numbers, default=0) + 1))
+
+
+def _names(layers: range) -> list[str]:
+    return [f"layers.{number}." for number in layers]
 
 
 def load_tower(encoder: Any, path: Path) -> Tensor:

@@ -1,11 +1,13 @@
 """`python -m casa.nano.audio.start FILE`: writes what training starts from, so that it needs neither packages nor model.
 
-About 22 MB in float16: Whisper's encoder, and the language model's embeddings of all pieces of the training corpus.
+About 22 MB in float16: Whisper's encoder, and the language model's embeddings of all pieces of the training corpus and of its
+commonest words.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,14 @@ class Start:
     blank: Tensor
     labels: Labels
 
+    @property
+    def encoder_sha256(self) -> str:
+        """SHA-256 of the encoder's names and weights, hexadecimal."""
+        found = hashlib.sha256()
+        for name, tensor in sorted(self.encoder.items()):
+            found.update(name.encode() + tensor.numpy().tobytes())
+        return found.hexdigest()
+
 
 def make_start(path: Path) -> None:
     """Writes the file from the packaged weights, the assembled casa-nano and the corpus of the training clips.
@@ -51,6 +61,7 @@ def make_start(path: Path) -> None:
     from casa.model.families import tokenizer_of
     from casa.nano.audio.whisper import encoder_weights
     from casa.nano.build import ensure_nano
+    from casa.nano.common import common_words
     from casa.nano.sources import SPEECH_ENCODER, packaged_file
     from casa.nano.speech.corpus import read_corpus
     from casa.nano.speech.spelling import transcript
@@ -58,7 +69,8 @@ def make_start(path: Path) -> None:
     whisper = encoder_weights(packaged_file(SPEECH_ENCODER, cache_root()))
     tokenizer = tokenizer_of(load_processor("casa-nano"))
     corpus = read_corpus("train", least=1)  # carriers hold all words that a clip of any split may say
-    labels = read_labels(tokenizer, map(transcript, (*corpus.sentences, *corpus.carriers)))
+    texts = (*corpus.sentences, *corpus.carriers, *common_words(tokenizer))
+    labels = read_labels(tokenizer, map(transcript, texts))
     with safe_open(ensure_nano() / "model.safetensors", "pt") as file:
         rows = file.get_tensor(_EMBEDDING)
     (space,) = tokenizer(" ", add_special_tokens=False)["input_ids"]

@@ -68,6 +68,7 @@ def run(path: Path, overrides: list[str], shape: dict[str, int] = TINY_EN) -> di
 def _claim(recipe: AudioRecipe, training: AudioTrainingArguments) -> dict[str, Any]:
     """What a run is made of."""
     clips = {split: Path(recipe.clips) / split / SETTINGS for split in ("train", "dev")}
+    clips |= {folder: Path(folder) / SETTINGS for folder in recipe.more_clips}
     if lacking := [str(file) for file in (*clips.values(), Path(recipe.start)) if not file.is_file()]:
         raise CasaError(f"missing: {', '.join(lacking)}; see the audio rows of recipes/GPU.md")
     fields = {name: value for name, value in asdict(recipe).items() if name not in ("clips", "start")}
@@ -95,15 +96,16 @@ def _trained(
 
     jiwer()  # if it is missing, that is told now, not at the first evaluation
     start = read_start(Path(recipe.start))
-    folders = {split: Path(recipe.clips) / split for split in ("train", "dev")}
-    states = {
-        split: cache_states(folder, Path(recipe.start), recipe.layers, training.device, training.bf16, shape=shape)
-        for split, folder in folders.items()
-    }
-    clips = StateClips(folders["train"], states["train"], start.labels)
-    dev = StateClips(folders["dev"], states["dev"], start.labels, recipe.dev_limit)
+
+    def cached(folder: Path) -> tuple[Path, Path]:
+        encoder = Path(recipe.start)
+        return folder, cache_states(folder, encoder, recipe.layers, training.device, training.bf16, shape=shape)
+
+    train, held_out = (Path(recipe.clips) / split for split in ("train", "dev"))
+    clips = StateClips([cached(folder) for folder in (train, *map(Path, recipe.more_clips))], start.labels)
+    dev = StateClips([cached(held_out)], start.labels, recipe.dev_limit)
     set_seed(training.seed)
-    upper = UpperEncoder(shape, recipe.layers, start.embeddings.shape[1])
+    upper = UpperEncoder(shape, recipe.layers, start.embeddings.shape[1], recipe.added_layers)
     load_encoder(upper, start.encoder)
     with torch.no_grad():  # nearly all vectors are blanks, so training starts there
         upper.proj.bias.copy_(start.blank)

@@ -23,8 +23,9 @@ from rich.progress import Progress
 
 from casa.data.reading import Split
 from casa.errors import DataError, MissingDependencyError, SpeechError
+from casa.nano.common import common_words
 from casa.nano.speech import effects
-from casa.nano.speech.corpus import Corpus, read_corpus
+from casa.nano.speech.corpus import Corpus, carriers, read_corpus
 from casa.nano.speech.effects import SAMPLE_RATE, Audio
 from casa.nano.speech.spelling import FORMS, spelled, transcript, with_spelled_word
 from casa.nano.speech.synthesizers import SYNTHESIZERS, Synthesizer
@@ -49,6 +50,7 @@ class Settings:
         count: clips.
         seed: of everything drawn.
         least: occurrences of each word in the training texts, by carrier sentences where need be.
+        common: says the language model's commonest words, in carrier sentences alone.
         synthesizers: names, as in `SYNTHESIZERS`.
         shard: clips in a file.
     """
@@ -57,6 +59,7 @@ class Settings:
     count: int
     seed: int = 0
     least: int = 20
+    common: bool = False
     synthesizers: tuple[str, ...] = DEFAULT_SYNTHESIZERS
     shard: int = _SHARD
 
@@ -100,7 +103,7 @@ def write_clips(folder: Path, settings: Settings, synthesizers: Mapping[str, Syn
         MissingDependencyError: soundfile or soxr is not installed.
     """
     _soundfile()  # if it is missing, that is told before the first shard is made
-    corpus = read_corpus(settings.split, settings.least, settings.seed)
+    corpus = _corpus(settings)
     _claim(folder, settings, corpus)
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(f"clips ({settings.split})", total=settings.count)
@@ -115,6 +118,14 @@ def write_clips(folder: Path, settings: Settings, synthesizers: Mapping[str, Syn
                 made.append(make_clip(number, settings, corpus, synthesizers))
                 progress.advance(task)
             _write_shard(folder, name, made)
+
+
+def _corpus(settings: Settings) -> Corpus:
+    if not settings.common:
+        return read_corpus(settings.split, settings.least, settings.seed)
+    from casa.nano.vision.vocabulary import load_tokenizer
+
+    return Corpus((), tuple(carriers((), common_words(load_tokenizer()), settings.least, settings.seed)), ())
 
 
 def make_clip(
@@ -139,7 +150,7 @@ def make_clip(
 
 def _text(number: int, seed: int, corpus: Corpus, rng: np.random.Generator) -> tuple[Kind, str]:
     """What clip `number` says. The texts of a kind come in turn, in a new order each round: all are said equally often."""
-    kind, earlier = _kind(number)
+    kind, earlier = _kind(number) if corpus.sentences else ("carrier", number)
     form = FORMS[rng.integers(len(FORMS))]
     if kind == "spelled" and rng.random() < _RANDOM_LETTERS:
         return kind, spelled("".join(rng.choice(list(ascii_lowercase), rng.integers(3, 9))), form)
@@ -270,9 +281,14 @@ def main() -> None:
     parser.add_argument("--split", choices=["train", "dev", "test"], default="train", help="of texts and voices")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--least", type=int, default=20, help="occurrences of each word in the training texts")
+    parser.add_argument(
+        "--common", action="store_true", help="say the language model's commonest words; needs casa-nano"
+    )
     parser.add_argument("--synthesizers", nargs="+", choices=list(SYNTHESIZERS), default=list(DEFAULT_SYNTHESIZERS))
     options = parser.parse_args()
-    settings = Settings(options.split, options.count, options.seed, options.least, tuple(options.synthesizers))
+    settings = Settings(
+        *(options.split, options.count, options.seed, options.least, options.common), tuple(options.synthesizers)
+    )
     write_clips(options.out, settings, {name: SYNTHESIZERS[name]() for name in settings.synthesizers})
 
 

@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 
 from casa.nano.build import ensure_nano
+from casa.nano.common import WORD_START, common_pieces, one_piece_words
 from casa.nano.pictures.corpus import read_corpus
 from casa.nano.pictures.fonts import PRINTABLE
 from casa.nano.pictures.lists import list_words
@@ -17,8 +18,6 @@ from casa.nano.pictures.scenes import COLOURS, KINDS
 
 BLANK = 0  # class of what has no ink, for characters and for pieces
 CHARACTERS = " " + PRINTABLE  # class i + 1 is character i
-COMMON_PIECES = 10_000  # ids below are the first merges of the tokenizer's training, hence the commonest pieces
-_WORD_START = "\u0120"  # how byte-level tokenizers write the space before a word
 _DRAWN_AS = (str, str.lower, str.title, str.upper)  # how a word of the corpus is drawn in the pictures
 
 
@@ -80,7 +79,7 @@ class Vocabulary:
 
     def _label_of(self, text: str, first: bool) -> int | None:
         """The class of a piece with this text, at the beginning of a word or in it; no piece holds the space before a digit."""
-        return self._by_text.get(_WORD_START + text if first and not text.isdigit() else text)
+        return self._by_text.get(WORD_START + text if first and not text.isdigit() else text)
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
@@ -89,10 +88,8 @@ class Vocabulary:
 
     @cached_property
     def common_words(self) -> tuple[str, ...]:
-        """Words of ASCII letters that are one piece to the language model, commonest first, whether the tower can say it or not."""
-        tokens = self.tokenizer.convert_ids_to_tokens(range(len(self.tokenizer)))
-        words = (token.removeprefix(_WORD_START) for token in tokens if token.startswith(_WORD_START))
-        return tuple(word for word in words if len(word) > 1 and word.isascii() and word.isalpha())
+        """Words that are one piece to the language model, commonest first, whether the tower can say it or not."""
+        return one_piece_words(self.tokenizer)
 
 
 def read_vocabulary(tokenizer: Any) -> Vocabulary:
@@ -101,17 +98,6 @@ def read_vocabulary(tokenizer: Any) -> Vocabulary:
     words |= {*list_words("train"), *COLOURS, *KINDS, *PRINTABLE}
     said = {piece for word in _cut_words(tokenizer, sorted(words)) for piece, _, _ in word}
     return Vocabulary(tokenizer, sorted(said | set(common_pieces(tokenizer))))
-
-
-def common_pieces(tokenizer: Any) -> list[int]:
-    """Ids of the commonest pieces of printable characters, and of each such character at the beginning of a word and in it."""
-    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    inked = ((piece, token.removeprefix(_WORD_START)) for piece, token in enumerate(tokens))
-    return [
-        piece
-        for piece, text in inked
-        if text and set(text) <= set(PRINTABLE) and (piece < COMMON_PIECES or len(text) == 1)
-    ]
 
 
 def extended(vocabulary: Vocabulary) -> Vocabulary:
