@@ -10,8 +10,8 @@ from casa import CasaModel
 from casa.evaluation import nano_quantized
 from casa.evaluation.nano_quantized import REFERENCE, drift, gguf_rounded, layer_types, separation
 from casa.evaluation.text_tables import quantized_table
-from casa.model.families import layers_of
 from casa.model.outputs import Verdict
+from casa.model.targets import layers_of
 
 
 def verdict(p, risk=0.5):

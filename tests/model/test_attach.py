@@ -10,7 +10,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from casa import CasaConfig, CasaModel
 from casa.errors import CasaError
 from casa.model.attach import fingerprint, tied
-from casa.model.families import decoder_of, final_norm_of, lora_targets
+from casa.model.families import decoder_of, final_norm_of
+from casa.model.targets import lora_targets
 from layouts import place_of
 from tiny import make_tiny_base, perturb, user
 

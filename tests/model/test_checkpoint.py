@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from casa import CasaModel
 from casa.errors import CheckpointError
 from casa.hashing import sha256_of
-from casa.model.families import layers_of
+from casa.model.targets import layers_of
 from tiny import make_tiny_base, perturb, user
 
 

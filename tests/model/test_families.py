@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import transformers as hf
 
-from casa.model.families import audio_window, lora_targets
+from casa.model.families import audio_window
+from casa.model.targets import lora_targets
 from families.others import llama32_vision
 from families.qwen import qwen3_5
 

@@ -10,8 +10,9 @@ from casa import CasaConfig, CasaModel
 from casa.cache import cache_root
 from casa.errors import MissingDependencyError
 from casa.model.bases import empty_base, load_base, load_processor
-from casa.model.families import decoder_of, lora_targets
+from casa.model.families import decoder_of
 from casa.model.quantization import BYTES_PER_WEIGHT, four_bit, quantized_layers
+from casa.model.targets import lora_targets
 from casa.nano.sources import LANGUAGE_MODEL, packaged_file
 from casa.training.recipe import run_recipe
 

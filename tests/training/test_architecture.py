@@ -9,7 +9,8 @@ from casa import CasaModel
 from casa.data.reading import Example
 from casa.method.tokens import add_safety_tokens
 from casa.model.bases import empty_base
-from casa.model.families import decoder_of, layers_of, tokenizer_of
+from casa.model.families import decoder_of, tokenizer_of
+from casa.model.targets import layers_of
 from casa.training.architecture import read_architecture
 from casa.training.batches import ConditionalCollator, ConditionalDataset
 from casa.training.cost import layer_activations

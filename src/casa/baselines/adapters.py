@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from casa.baselines.folder import DEFENCE_FILE, Saved, save_adapter
 from casa.model.checkpoint import ADAPTER_FILE, load_adapter
-from casa.model.families import lora_targets
+from casa.model.targets import lora_targets
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.balanced_trainer import BalancedTrainer
 from casa.training.batches import ConditionalCollator, ConditionalDataset

@@ -20,7 +20,7 @@ from casa.baselines.run import Run
 from casa.data.reading import Example
 from casa.errors import CasaError
 from casa.model.decoding import on_last_positions
-from casa.model.families import layers_of
+from casa.model.targets import layers_of
 
 _PAPERS_LAYERS, _PAPERS_DEPTH = (10, 20), 32
 _START = 1e-4  # deviation of LoRA's B at the start

@@ -13,14 +13,8 @@ from casa.method.attention import SafetyAttention
 from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens, add_safety_tokens, initialise_safety_rows
 from casa.model.casa_model import CasaModel
-from casa.model.families import (
-    decoder_of,
-    final_norm_of,
-    lora_targets,
-    text_config,
-    text_vocabulary,
-    tokenizer_of,
-)
+from casa.model.families import decoder_of, final_norm_of, text_config, text_vocabulary, tokenizer_of
+from casa.model.targets import lora_targets
 
 LORA_DEFAULTS: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
 _FINGERPRINT_ROWS = 256

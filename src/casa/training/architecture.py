@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 from casa.model.attach import adapted, fresh_attention, tied
-from casa.model.families import layers_of, lora_targets, text_config
+from casa.model.families import text_config
 from casa.model.quantization import BYTES_PER_WEIGHT, Quantization, quantized_layers
+from casa.model.targets import layers_of, lora_targets
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from casa.method.objective import answered_weight, class_weights, conditional_loss
 from casa.model.batching import as_model_takes
 from casa.model.casa_model import CasaModel
-from casa.model.families import layers_of
+from casa.model.targets import layers_of
 
 
 class ConditionalTask(nn.Module):

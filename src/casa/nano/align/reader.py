@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from casa.errors import CheckpointError
 from casa.model.checkpoint import ADAPTER_FILE
-from casa.model.families import decoder_of, lora_targets
+from casa.model.families import decoder_of
 from casa.model.layouts import renaming
+from casa.model.targets import lora_targets
 from casa.nano.align.examples import FORMS, Form, Laid
 from casa.nano.align.layouts import embedded
 
