@@ -26,13 +26,19 @@ class Instructions:
         answers: ids by `Example.key`.
         layouter: lays them out.
         recipe: shares and seed.
+        words: to repeat and to spell, beside those of the instructions.
     """
 
     def __init__(
-        self, examples: Sequence[Example], answers: dict[str, list[int]], layouter: Layouter, recipe: AlignRecipe
+        self,
+        examples: Sequence[Example],
+        answers: dict[str, list[int]],
+        layouter: Layouter,
+        recipe: AlignRecipe,
+        words: Sequence[str] = (),
     ) -> None:
         self._texts = [(example.text, answers[example.key()]) for example in examples if answers[example.key()]]
-        self._vocabulary = sorted({word for text, _ in self._texts for word in text.split()})
+        self._vocabulary = sorted({*words, *(word for text, _ in self._texts for word in text.split())})
         self._spellable = [word for word in self._vocabulary if word.isascii() and word.isalpha() and len(word) > 2]
         self._layouter, self._recipe = layouter, recipe
 

@@ -33,6 +33,7 @@ from casa.nano.align.media import Medium, Towers
 from casa.nano.align.reader import Reader, measure
 from casa.nano.align.recipe import AlignRecipe
 from casa.nano.audio.head import BLANK_NAME, TOWER_FILE
+from casa.nano.common import common_words
 from casa.nano.vision.read import HEADS_FILE
 from casa.provenance import provenance
 from casa.training.distill import base_answers
@@ -152,7 +153,8 @@ def _instructions(recipe: AlignRecipe, processor: Any, thinker: Any, output: Pat
     for split in ("train", "dev"):
         examples = [example for example in benign if example.split == split]
         answers = base_answers(thinker, chat, examples, recipe.answer_tokens, 64, output / f"answers_{split}.jsonl")
-        parts.append(Instructions(examples, answers, layouter, recipe))
+        words = common_words(tokenizer_of(processor)) if split == "train" else ()
+        parts.append(Instructions(examples, answers, layouter, recipe, words))
     return parts[0], parts[1]
 
 
