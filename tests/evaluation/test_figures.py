@@ -24,6 +24,12 @@ def results() -> dict[str, dict]:
                 for name in ("none", "prefill 2", "prefill 12")
             }
         },
+        "nano_carryover.json": {
+            "forms": {
+                name: {f: {"before": RATE, "after": RATE} for f in ("attack_success", "refused_benign")}
+                for name in ("text", "picture")
+            }
+        },
         "nano_modalities.json": {
             "modalities": {form: {"without CASA": plane, "with CASA": plane} for form in ("text", "picture")}
         },

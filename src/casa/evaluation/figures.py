@@ -150,15 +150,24 @@ def noise_figure(result: Result) -> Figure:
 
 
 def attacks_figure(result: Result) -> Figure:
-    """Attack success before and after CASA, and refusals of the same on benign queries."""
+    """Attack success before and after CASA, and refusals of the same on benign queries, by attack."""
+    return _before_and_after(result["attacks"])
+
+
+def carryover_figure(result: Result) -> Figure:
+    """The same by form, of which training saw text alone."""
+    return _before_and_after(result["forms"])
+
+
+def _before_and_after(found: dict[str, Result]) -> Figure:
     figure, axes = _figure(2, 5.0)
-    names = list(result["attacks"])
+    names = list(found)
     places = np.arange(len(names))
     for axis, (field, title) in zip(
         axes, (("attack_success", "attack success"), ("refused_benign", "benign queries refused")), strict=True
     ):
         for shift, when, colour in ((0.2, "before", "0.7"), (-0.2, "after", "#2166ac")):
-            rates = [attack[field][when] for attack in result["attacks"].values()]
+            rates = [one[field][when] for one in found.values()]
             middle = np.array([rate["rate"] for rate in rates])
             spread = [middle - [rate["low"] for rate in rates], [rate["high"] for rate in rates] - middle]
             axis.barh(places + shift, middle, 0.4, xerr=spread, color=colour, ecolor="0.3", capsize=2, label=when)
@@ -240,6 +249,7 @@ FIGURES: dict[str, tuple[str, Callable[[Result], Any]]] = {
     "states": ("nano_states.json", states_figure),
     "modalities": ("nano_modalities.json", modalities_figure),
     "attacks": ("nano_attacks.json", attacks_figure),
+    "carryover": ("nano_carryover.json", carryover_figure),
     "prefill": ("nano_attacks.json", prefill_figure),
     "noise": ("nano_noise.json", noise_figure),
     "training": ("nano_v_s.json", training_figure),
