@@ -13,6 +13,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundEr
 
 from casa import CasaModel
 from casa.errors import CheckpointError
+from casa.evaluation.table_parts import percent
 from casa.hashing import sha256_of
 from casa.hub import push
 from casa.model.checkpoint import read_config
@@ -100,9 +101,13 @@ def test_the_card_holds_data_numbers_and_limits(hub, run, tmp_path):
     card = (hub.store / "me" / "model" / "README.md").read_text()
     matter = yaml.safe_load(card.split("---")[1])
     assert matter["base_model"] == "org/base" and matter["library_name"] == "peft"
-    assert "84.0 (75.6-89.9)" in card and "AUROC of p_unsafe" in card
-    assert "3168 malicious and 3343 benign" in card and "queries.jsonl | `abab" in card
-    for part in ("## Intended use", "## Limits", "In plain PEFT", 'from_pretrained("me/model")', "seed 2, 460 steps"):
+    assert percent(result["flagged_unsafe"]["malicious"]) in card and "AUROC of p_unsafe" in card
+    trained = json.loads((RESULTS / "nano_training.json").read_text())
+    examples, run_by = trained["examples"], f"seed {trained['seed']}, {trained['steps']} steps"
+    assert (
+        f"{examples['malicious']} malicious and {examples['benign']} benign" in card and "queries.jsonl | `abab" in card
+    )
+    for part in ("## Intended use", "## Limits", "In plain PEFT", 'from_pretrained("me/model")', run_by):
         assert part in card, part
 
 

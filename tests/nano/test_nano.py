@@ -10,7 +10,7 @@ from casa.errors import CheckpointError, MessageError, MissingDependencyError
 from casa.model.bases import load_base, load_processor
 from casa.model.families import decoder_of
 from casa.nano.build import read_manifest
-from casa.nano.language import load_smollm2
+from casa.nano.language import build_thinker, load_smollm2, omni_config
 from casa.nano.processor import load_smollm2_tokenizer
 from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file
 from casa.nano.trained import media_refused, parts_of, trained_folder
@@ -34,13 +34,14 @@ def gguf():
     return packaged_file(LANGUAGE_MODEL, cache_root())
 
 
-def test_its_text_logits_equal_smollm2s_own(base, gguf):
+def test_before_it_learns_to_read_its_text_logits_equal_smollm2s_own(gguf, processor):
     original, tokenizer = load_smollm2(gguf), load_smollm2_tokenizer(gguf)
+    thinker = build_thinker(omni_config(original.config, processor.tokenizer, {}, {}, []), original)
     for text in TEXTS:
         ids = tokenizer(text, return_tensors="pt")["input_ids"]
         with torch.inference_mode():
             expected = original(ids).logits
-            found = base(ids).logits[..., : expected.shape[-1]]
+            found = thinker(ids).logits[..., : expected.shape[-1]]
         assert torch.allclose(found, expected, atol=1e-4), (found - expected).abs().max()
 
 
