@@ -12,6 +12,7 @@ from casa.data.reading import SEED_DATA, Split, read_examples, split_of
 from casa.nano.pictures.fonts import PRINTABLE
 
 _ALLOWED = frozenset(PRINTABLE + " ")
+_EXCHANGED = 0.15  # of a sentence's words, for common ones
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,16 @@ def sample_text(rng: random.Random, corpus: Corpus, words: int, common: Sequence
         rng: draws it.
         corpus: its sentences and words.
         words: how many.
-        common: words from anywhere, commonest first; if there are any, a quarter of the texts is made of them.
+        common: words from anywhere, commonest first; if there are any, some stand in sentences and some texts are made of them.
     """
-    shares = (35, 20, 10, 10, 25) if common else (50, 30, 10, 10, 0)
+    shares = (55, 15, 8, 7, 15) if common else (50, 30, 10, 10, 0)
     kind = rng.choices(("sentences", "words", "numbers", "signs", "common"), shares)[0]
     if kind == "sentences":
         found = _running(rng, corpus, words)
+        if common:
+            found = [_drawn(rng, common) if rng.random() < _EXCHANGED else word for word in found]
     elif kind == "common":
-        found = [common[int(len(common) * rng.random() ** 2)] for _ in range(words)]  # the k-th as often as 1 / sqrt(k)
+        found = [_drawn(rng, common) for _ in range(words)]
     else:
         found = [rng.choice(corpus.words) for _ in range(words)]
         if kind != "words":
@@ -67,6 +70,11 @@ def sample_text(rng: random.Random, corpus: Corpus, words: int, common: Sequence
         recase = rng.choice((str.upper, str.lower, str.title, str.swapcase))
         found = [recase(word) for word in found]
     return " ".join(found)
+
+
+def _drawn(rng: random.Random, common: Sequence[str]) -> str:
+    """A common word, the k-th commonest as often as 1 / sqrt(k)."""
+    return common[int(len(common) * rng.random() ** 2)]
 
 
 def _plain(text: str) -> bool:
