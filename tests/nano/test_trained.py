@@ -172,6 +172,11 @@ def test_the_shipped_parts_are_intact():
     check_files(trained_folder())
 
 
+def test_the_shipped_reading_names_its_base_and_no_folder():
+    content = json.loads((trained_folder() / "reading" / "adapter_config.json").read_text())
+    assert content["base_model_name_or_path"] == "casa-nano"
+
+
 def test_assembled_casa_nano_takes_the_media_it_has_towers_for(nano_folder):
     config = json.loads((nano_folder / "config.json").read_text())["thinker_config"]
     assert config["untrained_media"] == media_refused(trained_folder())

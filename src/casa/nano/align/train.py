@@ -24,7 +24,7 @@ from casa.method.config import CasaConfig
 from casa.method.tokens import add_safety_tokens
 from casa.model.attach import describe
 from casa.model.bases import load_base, load_processor
-from casa.model.checkpoint import require_same_base
+from casa.model.checkpoint import ADAPTER_CONFIG_FILE, require_same_base, strip_paths
 from casa.model.families import tokenizer_of
 from casa.model.messages import ChatFormat
 from casa.nano.align.examples import FORMS, Form, Laid, Layouter
@@ -66,6 +66,7 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
         training.load(checkpoint)
     _go_on(training, train, dev, checkpoint)
     reader.adapted.save_pretrained(str(output))
+    strip_paths(output / ADAPTER_CONFIG_FILE, recipe.base_model)
     blanks: dict[str, torch.Tensor] = {form: blank.detach() for form, blank in reader.blanks.items()}
     save_file(blanks, output / BLANKS_FILE)
     made = {**provenance(torch.device("cpu"), recipe.seed), "recipe": asdict(recipe), "base": base}
