@@ -137,7 +137,7 @@ def load_encoder(half: LowerEncoder | UpperEncoder, weights: Mapping[str, Tensor
     """
     own = {name: value for name, value in weights.items() if name in half.state_dict()}
     missing, _ = half.load_state_dict(own, strict=False)
-    if lacking := [name for name in missing if not name.startswith(("proj.", *_names(half.added)))]:
+    if lacking := [name for name in missing if not name.startswith(("proj.", *layer_prefixes(half.added)))]:
         raise CheckpointError(f"the encoder's weights lack {', '.join(lacking)}")
 
 
@@ -155,7 +155,7 @@ def load_upper(upper: UpperEncoder, weights: Mapping[str, Tensor]) -> None:
         CheckpointError: they do not fit.
     """
     own = {name: value for name, value in weights.items() if name not in (BLANK_NAME, SCALE_NAME)}
-    fresh = {name: value for name, value in upper.state_dict().items() if name.startswith(tuple(_names(upper.added)))}
+    fresh = {name: value for name, value in upper.state_dict().items() if name.startswith(layer_prefixes(upper.added))}
     try:
         upper.load_state_dict({**fresh, **own})
     except RuntimeError as error:
@@ -163,7 +163,7 @@ def load_upper(upper: UpperEncoder, weights: Mapping[str, Tensor]) -> None:
 
 
 def trained_layers(names: Iterable[str], own: int) -> range:
-    """Which layers a trained tower's weights are of, those added behind the encoder's own among them.
+    """Which layers weights are of, those added behind the encoder's own among them.
 
     Args:
         names: of the weights.
@@ -173,8 +173,9 @@ def trained_layers(names: Iterable[str], own: int) -> range:
     return range(min(numbers, default=own), max(own, max(numbers, default=0) + 1))
 
 
-def _names(layers: range) -> list[str]:
-    return [f"layers.{number}." for number in layers]
+def layer_prefixes(layers: range) -> tuple[str, ...]:
+    """What the names of layers' weights begin with."""
+    return tuple(f"layers.{number}." for number in layers)
 
 
 def load_tower(encoder: Any, path: Path) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from casa.errors import CheckpointError
+from casa.nano.audio.head import layer_prefixes, trained_layers
 
 TINY_EN = {
     "num_mel_bins": 80,
@@ -121,7 +122,6 @@ def load_whisper(encoder: Any, weights: dict[str, Tensor]) -> None:
         CheckpointError: the weights do not fit.
     """
     missing, unexpected = encoder.load_state_dict(weights, strict=False)
-    own = len({name.split(".")[1] for name in weights if name.startswith("layers.")})
-    added = tuple(f"layers.{number}." for number in range(own, encoder.config.encoder_layers))
+    added = layer_prefixes(range(trained_layers(weights, 0).stop, encoder.config.encoder_layers))
     if unexpected or {name for name in missing if not name.startswith(added)} != set(FRESH):
         raise CheckpointError(f"Whisper does not fit the encoder: missing {missing}, unexpected {unexpected}")

@@ -23,7 +23,6 @@ from rich.progress import Progress
 
 from casa.data.reading import Split
 from casa.errors import DataError, MissingDependencyError, SpeechError
-from casa.nano.common import common_words
 from casa.nano.speech import effects
 from casa.nano.speech.corpus import Corpus, carriers, read_corpus
 from casa.nano.speech.effects import SAMPLE_RATE, Audio
@@ -123,6 +122,7 @@ def write_clips(folder: Path, settings: Settings, synthesizers: Mapping[str, Syn
 def _corpus(settings: Settings) -> Corpus:
     if not settings.common:
         return read_corpus(settings.split, settings.least, settings.seed)
+    from casa.nano.common import common_words
     from casa.nano.vision.vocabulary import load_tokenizer
 
     return Corpus((), tuple(carriers((), common_words(load_tokenizer()), settings.least, settings.seed)), ())
@@ -287,7 +287,12 @@ def main() -> None:
     parser.add_argument("--synthesizers", nargs="+", choices=list(SYNTHESIZERS), default=list(DEFAULT_SYNTHESIZERS))
     options = parser.parse_args()
     settings = Settings(
-        *(options.split, options.count, options.seed, options.least, options.common), tuple(options.synthesizers)
+        options.split,
+        options.count,
+        options.seed,
+        options.least,
+        options.common,
+        tuple(options.synthesizers),
     )
     write_clips(options.out, settings, {name: SYNTHESIZERS[name]() for name in settings.synthesizers})
 

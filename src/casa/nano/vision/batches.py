@@ -111,7 +111,7 @@ class Artist:
             lines = sample_list(rng, self.split).text.split("\n")
         else:
             room = min(_MOST_LINES, max(1, rows * CELL // style.pitch)) * max(1.0, columns * CELL / (3 * style.size))
-            common = self.vocabulary.common_words if self.split == "train" else ()
+            common = self.vocabulary.one_piece_words if self.split == "train" else ()
             lines = [sample_text(rng, read_corpus(self.split), rng.randint(1, round(1.5 * room)), common)]
         found = [line.split() for line in lines]
         known = [[word for word in line if self.vocabulary.pieces(word) is not None] for line in found]

@@ -87,7 +87,7 @@ class Vocabulary:
         return {token: label for label, token in enumerate(tokens, start=1)}
 
     @cached_property
-    def common_words(self) -> tuple[str, ...]:
+    def one_piece_words(self) -> tuple[str, ...]:
         """Words that are one piece to the language model, commonest first, whether the tower can say it or not."""
         return one_piece_words(self.tokenizer)
 
