@@ -57,3 +57,11 @@ def test_words_to_repeat_and_to_spell_come_from_the_instructions_and_from_those_
     repeated = {word for text, form, repeat in found.shown if repeat and form != "text" for word in text.split()}
     assert set(words) <= repeated <= own | set(words)
     assert set(words) <= set(found.spelt) and "bread" in repeated and "bread" in found.spelt
+
+
+def test_lists_are_pictures_to_be_repeated_with_any_title():
+    lists = [shown for shown in drawn(range(60), replace(RECIPE, list_share=1.0)).shown if "\n1.\n2." in shown[0]]
+    assert {(form, repeat) for _, form, repeat in lists} == {("picture", True)}
+    titles = {text.split("\n")[0] for text, _, _ in lists}
+    assert any(title in text for title in titles for text in (example.text for example in EXAMPLES))
+    assert any(title.startswith(("Steps to", "Ways to", "Methods for", "List of")) for title in titles)

@@ -39,7 +39,12 @@ REPEAT = {
     "picture": ("What does the image say?", "Read the text in the image.", "Repeat the words in the image."),
     "sound": ("What is said in the recording?", "Write down what you hear.", "Repeat what is said."),
 }
-SPELL = ("Which word is spelled?", "What word do the letters make?", "Write the word that is spelled.")
+SPELL = (
+    "Which word is spelled?",
+    "What word do the letters make?",
+    "Write the word that is spelled.",
+    "Which letters do you hear?",
+)
 BRIEFLY = ("", "", " Answer briefly.", " Answer with one word.")
 _PATCHES_A_CELL = 2  # each way: the vision tower merges 2 x 2 patches into a token
 _MEL_A_FRAME = 4  # spectrogram frames in a token of the audio tower

@@ -10,11 +10,13 @@ from casa.data.reading import Example
 from casa.errors import CasaError
 from casa.nano.align.examples import Form, Laid, Layouter
 from casa.nano.align.recipe import AlignRecipe
+from casa.nano.pictures.lists import numbered, sample_list
 from casa.nano.pictures.questions import questions
 from casa.nano.pictures.scenes import sample_scene
 from casa.nano.pictures.styles import CELL
 
 _FEWEST_WORDS, _MOST_WORDS, _RANDOM_SHARE = 2, 14, 0.4
+_SUBJECT_SHARE = 0.5  # of the lists' titles; the others are any words
 _FEWEST_CELLS, _MOST_CELLS = 6, 12  # of a scene's side
 
 
@@ -57,14 +59,20 @@ class Instructions:
             elif form == "sound" and repeat and rng.random() < recipe.spell_share:
                 laid = self._layouter.spelled(rng.choice(self._spellable), rng, real)
             else:
-                shown = self._words(rng) if repeat and form != "text" else text
+                shown = self._repeated(form, rng) if repeat and form != "text" else text
                 laid = self._layouter.laid(shown, answer, form, repeat, rng, real)
             if laid is not None:
                 batch.append((laid, form))
         return batch
 
+    def _repeated(self, form: Form, rng: random.Random) -> str:
+        """What is to be repeated: words, in a picture also as the title of a list."""
+        if form == "sound" or rng.random() >= self._recipe.list_share:
+            return self._words(rng)
+        return sample_list(rng, "train").text if rng.random() < _SUBJECT_SHARE else numbered(self._words(rng), rng)
+
     def _words(self, rng: random.Random) -> str:
-        """Words to repeat: some of an instruction in a row, or at random, which cannot be guessed from one another."""
+        """Some of an instruction in a row, or at random, which cannot be guessed from one another."""
         count = rng.randint(_FEWEST_WORDS, _MOST_WORDS)
         if rng.random() < _RANDOM_SHARE:
             return " ".join(rng.choice(self._vocabulary) for _ in range(count))

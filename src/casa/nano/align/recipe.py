@@ -23,6 +23,7 @@ class AlignRecipe:
         sound_share: of the others, how many are sound.
         repeat_share: of the others, how many are words to be repeated, instead of instructions to be followed.
         spell_share: of the sounds to be repeated, how many are words said letter by letter.
+        list_share: of the pictures to be repeated, how many are titles over empty numbered items.
         scene_share: of the pictures, how many are scenes with a question.
         real_share: of the pictures and sounds, how many are real ones seen by the base model's trained towers; the others are
             perfect layouts, as are scenes where the vision tower was not trained on any.
@@ -50,6 +51,7 @@ class AlignRecipe:
     sound_share: float = 0.5
     repeat_share: float = 0.4
     spell_share: float = 0.1
+    list_share: float = 0.0
     scene_share: float = 0.0
     real_share: float = 0.0
     noise: float = 0.1

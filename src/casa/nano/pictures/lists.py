@@ -95,8 +95,12 @@ class ListPicture(NamedTuple):
 def sample_list(rng: random.Random, split: Split) -> ListPicture:
     """A random list; the subjects of one split occur in no other."""
     title, sentence = rng.choice(_subjects(split))
-    items = (f"{number}." for number in range(1, 1 + rng.randint(3, _MOST_ITEMS)))
-    return ListPicture("\n".join((title, *items)), sentence)
+    return ListPicture(numbered(title, rng), sentence)
+
+
+def numbered(title: str, rng: random.Random) -> str:
+    """A title over empty numbered items, a line each."""
+    return "\n".join((title, *(f"{number}." for number in range(1, 1 + rng.randint(3, _MOST_ITEMS)))))
 
 
 def list_words(split: Split) -> set[str]:
