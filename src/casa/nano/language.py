@@ -98,8 +98,6 @@ def omni_config(
 def build_thinker(config: Any, language: Any) -> Any:
     """The thinker with SmolLM2's weights inside; towers get seeded random weights until they are trained.
 
-    Qwen2's projections have biases that SmolLM2 lacks: they are zero. Rows of added tokens are zero, so their logits are.
-
     Args:
         config: from `omni_config`.
         language: SmolLM2's `LlamaForCausalLM`.
@@ -109,6 +107,19 @@ def build_thinker(config: Any, language: Any) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(TOWER_SEED)
         thinker = Qwen2_5OmniThinkerForConditionalGeneration(config.thinker_config).float().eval()
+    put_language(thinker, language)
+    return thinker
+
+
+def put_language(thinker: Any, language: Any) -> None:
+    """Puts SmolLM2's weights into a thinker of its shape; whatever was merged into its language model is gone.
+
+    Qwen2's projections have biases that SmolLM2 lacks: they are zero. Rows of added tokens are zero, so their logits are.
+
+    Args:
+        thinker: changed in place.
+        language: SmolLM2's `LlamaForCausalLM`.
+    """
     weights = dict(language.model.state_dict())
     decoder = decoder_of(thinker)
     embedding: torch.Tensor = thinker.get_input_embeddings().weight
@@ -124,4 +135,3 @@ def build_thinker(config: Any, language: Any) -> Any:
         for name in biases:
             decoder.get_parameter(name).zero_()
     thinker.tie_weights()
-    return thinker

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
+from casa.cache import cache_root
 from casa.data.reading import SEED_DATA, read_examples
 from casa.errors import CasaError
 from casa.method.config import CasaConfig
@@ -27,6 +28,7 @@ from casa.model.bases import load_base, load_processor
 from casa.model.checkpoint import ADAPTER_CONFIG_FILE, require_same_base, strip_paths
 from casa.model.families import tokenizer_of
 from casa.model.messages import ChatFormat
+from casa.nano import NANO_NAME
 from casa.nano.align.examples import FORMS, Form, Laid, Layouter
 from casa.nano.align.instructions import Instructions
 from casa.nano.align.media import Medium, Towers
@@ -34,6 +36,8 @@ from casa.nano.align.reader import Reader, measure
 from casa.nano.align.recipe import AlignRecipe
 from casa.nano.audio.head import BLANK_NAME, TOWER_FILE
 from casa.nano.common import common_words
+from casa.nano.language import load_smollm2, put_language
+from casa.nano.sources import LANGUAGE_MODEL, packaged_file
 from casa.nano.vision.read import HEADS_FILE
 from casa.provenance import provenance
 from casa.training.distill import base_answers
@@ -56,6 +60,8 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     write_claim(output, {name: value for name, value in asdict(recipe).items() if name != "output_dir"})
     torch.manual_seed(recipe.seed)
     processor, thinker = load_processor(recipe.base_model), load_base(recipe.base_model, torch.float32)
+    if recipe.base_model == NANO_NAME:  # whose shipped reading is merged
+        put_language(thinker, load_smollm2(packaged_file(LANGUAGE_MODEL, cache_root())))
     base, known = describe(thinker), _known_blanks(recipe)  # before the answers, which take minutes
     start = _start(recipe, base)
     train, dev = _instructions(recipe, processor, thinker, output)
