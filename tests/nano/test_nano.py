@@ -10,7 +10,7 @@ from casa.errors import CheckpointError, MessageError, MissingDependencyError
 from casa.model.bases import load_base, load_processor
 from casa.model.families import decoder_of
 from casa.nano.build import read_manifest
-from casa.nano.language import build_thinker, load_smollm2, omni_config
+from casa.nano.language import build_thinker, load_smollm2, omni_config, put_language
 from casa.nano.processor import load_smollm2_tokenizer
 from casa.nano.sources import LANGUAGE_MODEL, PackagedWeights, packaged_file
 from casa.nano.trained import media_refused, parts_of, trained_folder
@@ -43,6 +43,15 @@ def test_before_it_learns_to_read_its_text_logits_equal_smollm2s_own(gguf, proce
             expected = original(ids).logits
             found = thinker(ids).logits[..., : expected.shape[-1]]
         assert torch.allclose(found, expected, atol=1e-4), (found - expected).abs().max()
+
+
+def test_smollm2_put_in_again_leaves_nothing_of_the_reading_that_was_merged(gguf):
+    thinker, original = load_base("casa-nano"), load_smollm2(gguf)
+    name = "layers.0.self_attn.q_proj.weight"
+    assert not torch.equal(decoder_of(thinker).get_parameter(name), original.model.get_parameter(name))
+    put_language(thinker, original)
+    decoder = decoder_of(thinker)
+    assert all(torch.equal(decoder.get_parameter(n), p) for n, p in original.model.named_parameters() if "embed" not in n)
 
 
 def test_neighbouring_rows_and_columns_of_a_picture_turn_apart(base):
