@@ -20,6 +20,7 @@ FAMILY = {  # of the base model that a recipe names
     "gemma-3": "Gemma 3",
     "smolvlm2": "SmolVLM 2",
     "llava-onevision": "LLaVA-OneVision",
+    "voxtral": "Voxtral",
 }
 REAL = sorted(path for path in RECIPES.glob("*.yaml") if not path.stem.startswith("nano"))
 SEED = ("--train_files", "seed", "--max_train_examples", "64", "--max_prompt_tokens", "4096")
