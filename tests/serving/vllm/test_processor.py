@@ -134,4 +134,4 @@ def test_the_second_runner_decides_at_the_end_of_the_prompt_and_gives_a_beginnin
 def test_steering_requests_are_refused_before_they_start():
     with pytest.raises(ValueError, match="logit_bias"):
         SafetyTokenProcessor.validate_params(SamplingParams(logit_bias={SAFE: 100.0}))
-    SafetyTokenProcessor.validate_params(SamplingParams(temperature=2.0, top_p=0.1, seed=3, n=4))
+    SafetyTokenProcessor.validate_params(SamplingParams(temperature=2.0, top_p=0.1, n=4))

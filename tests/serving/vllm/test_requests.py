@@ -17,6 +17,8 @@ ORDINARY = {
     "prompt_logprobs": None,
     "prompt_logprob_token_ids": None,
     "extra_args": None,
+    "seed": None,
+    "temperature": 1.0,
 }
 
 
@@ -28,7 +30,7 @@ def params(**given):
     "harmless", [{}, {"logprobs": 0}, {"logprob_token_ids": [6, 7]}, {"logprobs": 2, "logprob_token_ids": [6, 7]}]
 )
 def test_ordinary_requests_pass(harmless):
-    require_harmless(params(**harmless))
+    require_harmless(params(**harmless), on_cpu=True)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +46,13 @@ def test_ordinary_requests_pass(harmless):
 )
 def test_steering_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
-        require_harmless(params(**{name: value}))
+        require_harmless(params(**{name: value}), on_cpu=False)
 
 
 @pytest.mark.parametrize("given", [{"logprobs": 1}, {"logprobs": -1}, {"logprobs": 3, "logprob_token_ids": [5, 6, 7]}])
 def test_scores_of_other_tokens_are_refused(given):
     with pytest.raises(ValueError, match="logprob_token_ids"):
-        require_harmless(params(**given))
+        require_harmless(params(**given), on_cpu=False)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +60,12 @@ def test_scores_of_other_tokens_are_refused(given):
 )
 def test_scores_of_prompt_tokens_are_refused(given):
     with pytest.raises(ValueError, match="prompt_logprobs"):
-        require_harmless(params(**given))
+        require_harmless(params(**given), on_cpu=False)
 
 
 def test_a_given_beginning_is_a_list_of_ids():
     given = params(extra_args={PREFILL: [1, 2]})
-    require_harmless(given)
+    require_harmless(given, on_cpu=False)
     assert prefill_ids(given) == [1, 2]
 
 
@@ -72,4 +74,11 @@ def test_a_given_beginning_is_a_list_of_ids():
 )
 def test_any_other_given_beginning_is_refused(value):
     with pytest.raises(ValueError, match=r"casa_prefill|at most"):
-        require_harmless(params(extra_args={PREFILL: value}))
+        require_harmless(params(extra_args={PREFILL: value}), on_cpu=False)
+
+
+def test_a_seed_for_a_drawn_answer_is_refused_on_a_cpu_alone():
+    require_harmless(params(seed=0), on_cpu=False)
+    require_harmless(params(seed=0, temperature=0.0), on_cpu=True)
+    with pytest.raises(ValueError, match="leave seed out"):
+        require_harmless(params(seed=0), on_cpu=True)

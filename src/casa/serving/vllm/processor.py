@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from vllm.platforms import current_platform
 from vllm.v1.sample.logits_processor import BatchUpdate, process_dict_updates
 from vllm.v1.sample.logits_processor import LogitsProcessor as V1Processor
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as V2Processor
@@ -64,7 +65,7 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
         Raises:
             ValueError: names the parameter and what to do.
         """
-        require_harmless(sampling_params)
+        require_harmless(sampling_params, current_platform.is_cpu())
 
     def is_argmax_invariant(self) -> bool:
         """No: it decides, also where sampling is greedy."""

@@ -15,14 +15,15 @@ MOST_PREFILL_IDS = 1024
 _INT32 = 2**31
 
 
-def require_harmless(params: Any) -> None:
-    """Refuses sampling parameters that steer the verdict, raw scores of tokens that were not chosen, and malformed prefills.
+def require_harmless(params: Any, on_cpu: bool) -> None:
+    """Refuses sampling parameters that steer the verdict, scores of tokens not chosen, malformed prefills, and what ends vLLM.
 
     With the scores of other tokens a client could write, token by token, the answer that was not given (beam search does so).
     The scores of up to two named tokens may be asked for: those of the safety tokens are p_unsafe.
 
     Args:
         params: vLLM's SamplingParams.
+        on_cpu: vLLM computes on a CPU, where it cannot wind a seeded generator back after a part of a prompt: its process ends.
 
     Raises:
         ValueError: names the parameter and what to do.
@@ -44,6 +45,8 @@ def require_harmless(params: Any) -> None:
         raise ValueError(f"{PREFILL} is a list of token ids")
     if len(ids) > MOST_PREFILL_IDS:
         raise ValueError(f"a given beginning has at most {MOST_PREFILL_IDS} tokens; this one has {len(ids)}")
+    if on_cpu and params.seed is not None and params.temperature > 0:
+        raise ValueError("on a CPU vLLM draws no answers with a seed: leave seed out, or set temperature to 0")
 
 
 def prefill_ids(params: Any) -> list[int]:
