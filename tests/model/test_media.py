@@ -8,7 +8,7 @@ from casa.errors import MessageError
 from casa.model.media import MediaLimits, media_bytes
 
 LIMITS = MediaLimits()
-SMALL = MediaLimits(count=2, megabytes=0.001, megapixels=0.01, seconds=1.0)
+SMALL = MediaLimits(count=2, megabytes=0.001, megapixels=0.01, megapixels_together=0.02, seconds=1.0, megasamples=0.01)
 
 
 def test_bytes_files_and_data_urls_give_the_same(tmp_path):
@@ -57,7 +57,9 @@ def test_a_file_beyond_the_limit_is_refused_in_every_form(form, tmp_path):
         (SMALL.check_count, (2,), (3,), "count"),
         (lambda found: SMALL.check_bytes(found, "audio"), (1000,), (1001,), "megabytes"),
         (SMALL.check_pixels, (100, 100), (100, 101), "megapixels"),
+        (SMALL.check_pixels_together, (20_000,), (20_001,), "megapixels_together"),
         (SMALL.check_seconds, (1.0,), (1.01,), "seconds"),
+        (SMALL.check_samples, (10_000,), (10_001,), "megasamples"),
     ],
 )
 def test_an_error_names_its_limit(check, within, beyond, named):

@@ -138,6 +138,15 @@ def test_limits_can_be_set(processor):
             chat.prompt([{"role": "user", "content": content}])
 
 
+def test_images_that_are_too_large_together_are_refused(processor):
+    chat = make_chat(processor)
+    chat.limits = MediaLimits(megapixels_together=2 * 0.0576)
+    image = {"type": "image", "image": np.zeros((240, 240), np.uint8)}
+    chat.prompt([{"role": "user", "content": [image, image]}])
+    with pytest.raises(MessageError, match="megapixels_together"):
+        chat.prompt([{"role": "user", "content": [image]}, {"role": "user", "content": [image, image]}])
+
+
 @pytest.mark.parametrize(("part", "reader"), [(IMAGE, "image_processor"), (clip(1), "feature_extractor")])
 def test_media_that_the_processor_does_not_know_are_refused(processor, monkeypatch, part, reader):
     """They would be dropped, and the verdict made without them."""

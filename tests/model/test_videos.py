@@ -41,6 +41,14 @@ def test_a_video_beyond_the_limit_is_refused():
         load_video([FRAME, FRAME], MediaLimits(frames=1))
 
 
+def test_frames_beyond_the_limit_are_not_unpacked(monkeypatch):
+    asked = []
+    monkeypatch.setattr("casa.model.videos.load_image", lambda frame, limits: asked.append(frame) or frame)
+    with pytest.raises(MessageError, match="megapixels_together"):
+        load_video([Image.new("RGB", (100, 100))] * 9, MediaLimits(megapixels_together=0.02))
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize("value", [None, 0, -1.0, float("inf"), float("nan"), "2"])
 def test_a_rate_is_a_positive_number(value):
     with pytest.raises(MessageError, match="fps"):

@@ -87,7 +87,18 @@ def test_a_clip_beyond_the_limit_is_refused(source):
         load_audio(source, RATE, RATE, MediaLimits(seconds=2))
 
 
-def test_a_files_length_is_checked_before_it_is_unpacked(monkeypatch):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (encoded(np.tile(TONE, 3), "FLAC"), "seconds"),
+        (encoded(np.zeros((RATE, 8)), "FLAC"), "megasamples"),
+        (encoded(np.zeros((RATE, 9)), "WAV"), "channels"),
+        (encoded(np.zeros((1000, 255)), "OGG"), "channels"),
+        (encoded(TONE, "WAV", rate=400_000), "400000 Hz"),
+    ],
+    ids=["long", "large", "channels", "many channels", "rate"],
+)
+def test_what_a_files_header_announces_is_checked_before_it_is_unpacked(monkeypatch, content, reason):
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("unpacked"))
-    with pytest.raises(MessageError, match="seconds"):
-        load_audio(encoded(np.tile(TONE, 3), "FLAC"), RATE, limits=MediaLimits(seconds=2))
+    with pytest.raises(MessageError, match=reason):
+        load_audio(content, RATE, limits=MediaLimits(seconds=2, megasamples=0.1))

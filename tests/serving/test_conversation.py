@@ -23,7 +23,7 @@ def messages(*given):
 
 
 def converted(*given):
-    return asyncio.run(conversation(messages(*given), RemoteMedia(frozenset())))
+    return asyncio.run(conversation(messages(*given), RemoteMedia(frozenset(), 1.0)))
 
 
 def test_text_image_and_clip():

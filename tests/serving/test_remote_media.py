@@ -51,9 +51,14 @@ class Host(httpx.AsyncBaseTransport):
 
 
 def fetch(url, host=None, domains=(HOST,)):
+    found = fetch_all([url], host, domains)
+    return found if isinstance(found, APIError) else found[url]
+
+
+def fetch_all(urls, host=None, domains=(HOST,), megabytes=1.0):
     host = host or Host(200, content=b"png")
     try:
-        return asyncio.run(RemoteMedia(frozenset(domains), host).fetch(url))
+        return asyncio.run(RemoteMedia(frozenset(domains), megabytes, host).fetch(urls))
     except APIError as error:
         assert error.status == 400
         return error
@@ -129,6 +134,22 @@ def test_what_is_too_large_compressed_or_missing_is_refused(resolves, monkeypatc
     bomb = Host(200, content=gzip.compress(b"x"), headers={"content-encoding": "gzip"})
     assert "compressed" in str(fetch(f"https://{HOST}/x", bomb))
     assert "404" in str(fetch(f"https://{HOST}/x", Host(404)))
+
+
+def test_media_of_one_request_are_few_and_small_together(resolves):
+    urls = [f"https://{HOST}/{i}" for i in range(9)]
+    assert fetch_all(urls[:8]) == dict.fromkeys(urls[:8], b"png")
+    host = Host(200, content=b"png")
+    assert "at most 8" in str(fetch_all(urls, host)) and host.asked == []
+    host = Host(200, content=b"x" * 400)
+    assert "larger" in str(fetch_all(urls[:4], host, megabytes=0.001))
+    assert len(host.asked) == 3
+
+
+def test_nothing_is_asked_where_one_of_the_addresses_is_not_allowed(resolves):
+    host = Host(200, content=b"png")
+    assert isinstance(fetch_all([f"https://{HOST}/x", "https://evil.example/x"], host), APIError)
+    assert host.asked == []
 
 
 def test_a_host_that_does_not_answer_in_time_is_given_up(resolves, monkeypatch):

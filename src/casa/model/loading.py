@@ -34,7 +34,7 @@ def load_media(
             raise MessageError(f"this model cannot take {kind} input: its {kind} tower is not trained yet")
         if media_reader(processor, kind) is None:
             raise MessageError(f"this model cannot take {kind} input")
-    images = [load_image(part["image"], limits) for part in parts if part["type"] == "image"]
+    images = _images([part for part in parts if part["type"] == "image"], limits)
     clips = [_clip(part, processor, limits) for part in parts if part["type"] == "audio"]
     videos = [part for part in parts if part["type"] == "video"]
     return {
@@ -42,6 +42,15 @@ def load_media(
         **({"audio": clips, **_sampling_rate(processor)} if clips else {}),
         **(_videos(videos, limits) if videos else {}),
     }
+
+
+def _images(parts: Sequence[dict[str, Any]], limits: MediaLimits) -> list[Any]:
+    """Images, unpacked as long as all so far are within the limits."""
+    images: list[Any] = []
+    for part in parts:
+        images.append(load_image(part["image"], limits))
+        limits.check_pixels_together(sum(image.width * image.height for image in images))
+    return images
 
 
 def _clip(part: dict[str, Any], processor: Any, limits: MediaLimits) -> Any:

@@ -19,15 +19,19 @@ class MediaLimits:
         count: images, clips and videos in one conversation.
         megabytes: of one file, as it is stored.
         megapixels: of one image; its header is asked before anything is unpacked.
+        megapixels_together: of all images of one conversation, and of all frames of one video.
         frames: of one video.
         seconds: of one clip. A clip longer than the model's own window is refused too: its end would go unheard.
+        megasamples: of one clip, over all its channels; its header is asked before anything is unpacked.
     """
 
     count: int = 32
     megabytes: float = 64.0
     megapixels: float = 64.0
+    megapixels_together: float = 256.0
     frames: int = 256
     seconds: float = 600.0
+    megasamples: float = 64.0
 
     def check_count(self, found: int) -> None:
         """Raises MessageError if a conversation holds too many media."""
@@ -46,6 +50,14 @@ class MediaLimits:
                 f"the image has {width} x {height} pixels; the limit is {self.megapixels:g} million (megapixels)"
             )
 
+    def check_pixels_together(self, found: int) -> None:
+        """Raises MessageError if images, or the frames of a video, are too large together."""
+        if found > self.megapixels_together * 1e6:
+            raise MessageError(
+                f"images have {found / 1e6:.0f} million pixels together; the limit is {self.megapixels_together:g} million "
+                "(megapixels_together)"
+            )
+
     def check_frames(self, found: int) -> None:
         """Raises MessageError if a video is too long."""
         if found > self.frames:
@@ -55,6 +67,13 @@ class MediaLimits:
         """Raises MessageError if a clip is too long."""
         if found > self.seconds:
             raise MessageError(f"the audio has {found:.1f} s; the limit is {self.seconds:g} s (seconds)")
+
+    def check_samples(self, found: int) -> None:
+        """Raises MessageError if a clip has too many samples."""
+        if found > self.megasamples * 1e6:
+            raise MessageError(
+                f"the audio has {found / 1e6:.1f} million samples; the limit is {self.megasamples:g} million (megasamples)"
+            )
 
 
 def media_bytes(source: Any, kind: str, limits: MediaLimits) -> bytes:

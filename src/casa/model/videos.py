@@ -20,7 +20,7 @@ def load_video(source: Any, limits: MediaLimits | None = None) -> NDArray[np.uin
 
     Args:
         source: images in any form that `load_image` reads, or a uint8 array of shape (frames, height, width[, 3 or 4]).
-        limits: how many frames, and how large.
+        limits: how many frames, and how large each and all.
 
     Raises:
         MessageError: it is no list of images of one size, or too long.
@@ -33,9 +33,13 @@ def load_video(source: Any, limits: MediaLimits | None = None) -> NDArray[np.uin
     if not len(source):
         raise MessageError("the video is empty")
     limits.check_frames(len(source))
-    frames = [np.asarray(load_image(frame, limits)) for frame in source]
-    if sizes := sorted({frame.shape[:2] for frame in frames})[1:]:
-        raise MessageError(f"the frames of a video have one size; these have {1 + len(sizes)} sizes")
+    frames: list[NDArray[np.uint8]] = []
+    for frame in source:
+        frames.append(np.asarray(load_image(frame, limits)))
+        height, width = frames[0].shape[:2]
+        if frames[-1].shape != frames[0].shape:
+            raise MessageError(f"the frames of a video have one size; one is not {width} x {height} as the first")
+        limits.check_pixels_together(len(frames) * height * width)
     return np.stack(frames)
 
 

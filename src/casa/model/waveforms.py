@@ -64,14 +64,16 @@ def _from_array(source: Any, rate: int | None) -> tuple[Wave, int]:
 
 
 def _decoded(content: bytes, limits: MediaLimits) -> tuple[Wave, int]:
-    """Samples and rate of a file; its header's length is checked before anything is unpacked."""
+    """Samples and rate of a file; what its header announces is checked before anything is unpacked."""
     try:
         import soundfile
     except (ImportError, OSError) as error:
         raise MissingDependencyError(f"audio files need soundfile: pip install soundfile ({error})") from error
     try:
         with soundfile.SoundFile(BytesIO(content)) as file:
+            _check_form(file.samplerate, file.channels)
             limits.check_seconds(file.frames / file.samplerate)
+            limits.check_samples(file.frames * file.channels)
             wave: Wave = file.read(dtype="float32")
             return wave, file.samplerate
     except MessageError:
@@ -84,12 +86,10 @@ def _checked(wave: Wave, rate: int, limits: MediaLimits) -> Wave:
     """One channel, long enough and not too long, finite and in range."""
     import numpy as np
 
-    if rate not in _RATES:
-        raise MessageError(f"a sampling rate of {rate} Hz is not sound")
-    if wave.ndim > 1:
-        if wave.ndim > 2 or not 1 <= wave.shape[1] <= _MOST_CHANNELS:
-            raise MessageError(f"audio has the shape (samples,) or (samples, channels), not {wave.shape}")
-        wave = wave.mean(axis=1)
+    if not 1 <= wave.ndim <= 2:
+        raise MessageError(f"audio has the shape (samples,) or (samples, channels), not {wave.shape}")
+    _check_form(rate, wave.shape[1] if wave.ndim == 2 else 1)
+    wave = wave.mean(axis=1) if wave.ndim == 2 else wave
     if len(wave) < SHORTEST_S * rate:
         raise MessageError(f"the audio has {len(wave) / rate:.3f} s, too short to hear; it needs {SHORTEST_S} s")
     limits.check_seconds(len(wave) / rate)
@@ -98,3 +98,10 @@ def _checked(wave: Wave, rate: int, limits: MediaLimits) -> Wave:
     if (largest := float(np.abs(wave).max())) > _LARGEST:
         raise MessageError(f"the audio holds values up to {largest:g}; floats of sound are in [-1, 1]")
     return wave
+
+
+def _check_form(rate: int, channels: int) -> None:
+    if rate not in _RATES:
+        raise MessageError(f"a sampling rate of {rate} Hz is not sound")
+    if not 1 <= channels <= _MOST_CHANNELS:
+        raise MessageError(f"audio has 1 to {_MOST_CHANNELS} channels, not {channels}")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from casa.serving.errors import APIError
 from casa.serving.remote_media import RemoteMedia
 from casa.serving.requests import AudioPart, ChatMessage, ImagePart, Part, TextPart
-
-_MOST_FETCHED = 8
 
 
 async def conversation(messages: Sequence[ChatMessage], media: RemoteMedia) -> list[dict[str, Any]]:
@@ -19,11 +16,11 @@ async def conversation(messages: Sequence[ChatMessage], media: RemoteMedia) -> l
         APIError: 400, a medium may not be fetched, or could not be.
     """
     parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
-    _check_fetched(parts)
+    fetched = await _fetched(parts, media)
     return [
         {
             "role": "system" if message.role == "developer" else message.role,
-            "content": message.content if isinstance(message.content, str) else await _parts(message.content, media),
+            "content": message.content if isinstance(message.content, str) else _parts(message.content, fetched),
         }
         for message in messages
     ]
@@ -39,8 +36,7 @@ async def judged(given: str | list[str] | list[Part], media: RemoteMedia) -> lis
     if texts:
         return [[{"role": "user", "content": text}] for text in texts]
     parts = [part for part in given if not isinstance(part, str)]
-    _check_fetched(parts)
-    return [[{"role": "user", "content": await _parts(parts, media)}]]
+    return [[{"role": "user", "content": _parts(parts, await _fetched(parts, media))}]]
 
 
 def kinds(given: str | list[str] | list[Part]) -> list[str]:
@@ -50,24 +46,19 @@ def kinds(given: str | list[str] | list[Part]) -> list[str]:
     return list(dict.fromkeys(names.get(type(part), "text") for part in parts))
 
 
-async def _parts(parts: Sequence[Part], media: RemoteMedia) -> list[dict[str, Any]]:
-    return [await _part(part, media) for part in parts]
+async def _fetched(parts: Sequence[Part], media: RemoteMedia) -> dict[str, bytes]:
+    """Images that are given by address, by those."""
+    urls = [part.image_url.url for part in parts if isinstance(part, ImagePart)]
+    return await media.fetch([url for url in dict.fromkeys(urls) if not url.startswith("data:")])
 
 
-async def _part(part: Part, media: RemoteMedia) -> dict[str, Any]:
+def _parts(parts: Sequence[Part], fetched: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    return [_part(part, fetched) for part in parts]
+
+
+def _part(part: Part, fetched: Mapping[str, bytes]) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     if isinstance(part, AudioPart):
         return {"type": "audio", "audio": f"data:audio/{part.input_audio.format};base64,{part.input_audio.data}"}
-    url = part.image_url.url
-    return {"type": "image", "image": url if _is_data(url) else await media.fetch(url)}
-
-
-def _is_data(url: str) -> bool:
-    return url.startswith("data:")
-
-
-def _check_fetched(parts: Sequence[Part]) -> None:
-    fetched = [part for part in parts if isinstance(part, ImagePart) and not _is_data(part.image_url.url)]
-    if len(fetched) > _MOST_FETCHED:
-        raise APIError(400, f"at most {_MOST_FETCHED} media are fetched for one request", "too_many_media")
+    return {"type": "image", "image": fetched.get(part.image_url.url, part.image_url.url)}

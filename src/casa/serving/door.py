@@ -31,7 +31,7 @@ class Door:
     metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
-        self.media = RemoteMedia(self.settings.media_domains)
+        self.media = RemoteMedia(self.settings.media_domains, self.settings.max_body_mb)
         self.admission = Admission(self.settings.max_requests)
         self.metrics = Metrics(self.engine.waiting, lambda: self.admission.inside)
 

@@ -20,7 +20,7 @@ class Settings:
         max_requests: conversations that are answered or wait at once; the next gets 429.
         request_timeout_s: seconds after which a request is given up.
         shutdown_timeout_s: seconds that running requests get to finish.
-        max_body_mb: largest body of a request, in millions of bytes.
+        max_body_mb: largest body of a request, and as much again of media that are fetched for it, in millions of bytes.
         media_domains: hosts that images may be fetched from; none by default.
     """
 
