@@ -28,7 +28,8 @@ def test_noise_is_drawn_for_each_query_and_the_same_each_time():
 
 def test_the_mini_set_has_three_attacks(queries, monkeypatch):
     silence = (np.zeros(1600, np.float32), 16000)
-    monkeypatch.setattr("casa.evaluation.nano_carryover.voices", lambda split, seed: lambda text: silence)
-    items = BENCHMARK.load(None, queries)
+    monkeypatch.setattr("casa.nano.speech.say.voices", lambda split, seed: lambda text: silence)
+    items = [item for item in BENCHMARK.load(None, queries) if item.harmful]
     assert [item.attack for item in items[:3]] == ["spelled", "spoken", "distracting"]
     assert len(items) == 3 * len(queries["malicious"])
+    assert items[1].messages[0]["content"][0]["audio"] is silence[0]
