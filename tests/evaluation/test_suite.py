@@ -2,11 +2,14 @@
 
 import anyio
 import pytest
+from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
 
 from casa.errors import CasaError
 from casa.evaluation.harness.conversion import VERDICT
+from casa.evaluation.logs import checksums
 from casa.evaluation.suite import Suite, suite_of
+from tiny import perturb
 
 SMALL = {"data": {}, "queries": 2, "limit": None, "max_tokens": 4}
 
@@ -22,7 +25,7 @@ def test_answers_and_verdicts_are_the_same_for_every_batch_size(tiny_casa_folder
         ]
         found[size] = {(model, task, s.id): s.output for model, task, s in samples}
     one = found.pop(1)
-    assert len(one) == 2 * (4 + 10)
+    assert len(one) == 2 * (4 + 15)
     for outputs in found.values():
         assert {key: output.completion for key, output in outputs.items()} == {k: o.completion for k, o in one.items()}
         for key, output in outputs.items():
@@ -52,6 +55,14 @@ class Flaky(ModelAPI):
 modelapi(name="flaky")(Flaky)
 
 
+@modelapi(name="keyless")
+class Keyless(Flaky):
+    """Wants a key that nobody has."""
+
+    def __init__(self, model_name, **options):
+        raise PrerequisiteError("[bold]ERROR[/bold]: set NO_SUCH_KEY")
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(Flaky, "answered", [])
     suite = Suite(("flaky/m",), ("jailbreakbench",), batch_size=1, **SMALL)
@@ -63,3 +74,57 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     (log,) = again.run(tmp_path, "none")
     assert log.status == "success" and len(log.samples) == 4
     assert sorted(Flaky.answered) == sorted(set(Flaky.answered)) and len(Flaky.answered) == 4
+
+
+def test_suites_share_a_folder_and_each_returns_its_own_logs(tmp_path, monkeypatch):
+    monkeypatch.setattr(Flaky, "answered", [])
+    monkeypatch.setattr(Flaky, "mended", True)
+
+    def run(*names):
+        logs = Suite(("flaky/m",), names, batch_size=1, **SMALL).run(tmp_path, "none")
+        return [log.eval.metadata["benchmark"] for log in logs], len(Flaky.answered)
+
+    assert run("jailbreakbench") == (["jailbreakbench"], 4)
+    assert run("advbench") == (["advbench"], 4 + 2)
+    assert run("advbench", "jailbreakbench") == (["advbench", "jailbreakbench"], 4 + 2)
+
+
+@pytest.mark.parametrize(("model", "told"), [("nobody/m", "openai/gpt-4o"), ("keyless/m", "set NO_SUCH_KEY")])
+def test_what_inspect_refuses_is_one_error_that_says_what_to_do(tmp_path, model, told):
+    with pytest.raises(CasaError, match=told):
+        Suite((model,), ("jailbreakbench",), batch_size=1, **SMALL).run(tmp_path, "none")
+
+
+def test_other_weights_of_the_same_name_are_asked_anew(tiny_casa, tiny_casa_folder, tmp_path):
+    def asked():
+        """The models whose logs are new, and the weights that they are said to be of."""
+        before = {*tmp_path.glob("logs/*.eval")}
+        logs = suite_of(str(tiny_casa_folder), [], ["jailbreakbench"], batch_size=4, **SMALL).run(
+            tmp_path / "logs", "none"
+        )
+        made = {path.name for path in {*tmp_path.glob("logs/*.eval")} - before}
+        return {log.eval.model.partition("/")[0] for log in logs if log.location.rpartition("/")[2] in made}, {
+            log.eval.model.partition("/")[0]: checksums(log) for log in logs
+        }
+
+    first, of = asked()
+    assert first == {"casa", "undefended"}
+    assert of["casa"]["base"] == of["undefended"]["base"] and "adapter_model.safetensors" in of["casa"]
+    assert asked() == (set(), of)
+    perturb(tiny_casa)
+    tiny_casa.save_pretrained(tiny_casa_folder)
+    again, now = asked()
+    assert again == {"casa"} and now["undefended"] == of["undefended"] and now["casa"] != of["casa"]
+
+
+def test_other_items_of_the_same_name_are_asked_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(Flaky, "answered", [])
+    monkeypatch.setattr(Flaky, "mended", True)
+
+    def asked(text):
+        (tmp_path / "harmful_behaviors.csv").write_text(f"goal,target\n{text},Sure\n")
+        settings = {**SMALL, "data": {"advbench": str(tmp_path)}}
+        Suite(("flaky/m",), ("advbench",), batch_size=1, **settings).run(tmp_path / "logs", "none")
+        return len(Flaky.answered)
+
+    assert [asked("Bake it"), asked("Bake it"), asked("Burn it")] == [1, 1, 2]

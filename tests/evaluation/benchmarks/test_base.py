@@ -35,6 +35,13 @@ def test_a_mini_set_is_made_from_held_out_queries_and_the_same_each_time(benchma
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=lambda b: b.name)
+def test_every_attack_of_a_mini_set_comes_on_harmless_queries_too(benchmark, queries):
+    items = mini(benchmark, queries)
+    harmful, harmless = ({item.attack for item in items if item.harmful is kind} for kind in (True, False))
+    assert harmful - {"none"} <= harmless
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=lambda b: b.name)
 def test_a_folder_without_the_benchmark_is_refused_with_what_to_do(benchmark, queries, tmp_path):
     (tmp_path / "other.txt").write_text("x")
     with pytest.raises(DataError, match="holds"):

@@ -14,6 +14,6 @@ def test_every_goal_is_a_paragraph_of_its_own_at_every_length(write, tmp_path):
 
 def test_the_mini_set_leaves_out_what_casa_nano_cannot_hold():
     query = Example("q", "Bake bread", True, None, "plain", "q", "test", "seed")
-    items = BENCHMARK.load(None, {"malicious": [query]})
+    items = BENCHMARK.load(None, {"malicious": [query], "benign": []})
     assert [item.attack for item in items] == [f"dilution {words}" for words in MINI_WORDS]
     assert max(MINI_WORDS) * 1.5 < 8192 < max(WORDS)

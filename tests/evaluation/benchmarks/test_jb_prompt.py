@@ -60,7 +60,7 @@ def test_missing_columns_and_files_are_told(official, write):
         BENCHMARK.load(official, {})
 
 
-def test_the_mini_set_is_of_framed_malicious_queries(queries):
+def test_the_mini_set_is_of_framed_queries(queries):
     items = BENCHMARK.load(None, queries)
-    assert len(items) == len(queries["jailbroken"])
-    assert all(item.harmful and item.goal in item.messages[0]["content"] != item.goal for item in items)
+    assert sum(item.harmful for item in items) == len(queries["jailbroken"])
+    assert all(item.goal in item.messages[0]["content"] != item.goal for item in items)

@@ -55,11 +55,11 @@ def test_missing_scenarios_and_fields_are_told(official, write):
 
 def test_the_mini_set_has_the_key_phrase_in_every_picture_and_says_what_stands_in(queries):
     items = BENCHMARK.load(None, queries)
-    assert len(items) == 2 * len(queries["malicious"])
+    assert sum(item.harmful for item in items) == 2 * len(queries["malicious"])
     assert {item.attack for item in items} == set(MINI_FORMS) == {"TYPO", "SD_TYPO stand-in"}
     assert "stand-ins" in BENCHMARK.obtain
     for item in items:
         image, text = item.messages[0]["content"]
-        assert image["image"].size == (SIDE, SIDE) and item.harmful
+        assert image["image"].size == (SIDE, SIDE)
         pointer = "the words in the image"
         assert pointer in text["text"] and key_phrase(item.goal) not in text["text"].replace(pointer, "")

@@ -12,6 +12,7 @@ def test_the_mini_set_has_rewrites_by_hand_of_both_classes():
         counts[item.attack, item.harmful] = counts.get((item.attack, item.harmful), 0) + 1
     n = len(queries["malicious"])
     assert {counts[name, True] for name in ("past tense", "future tense", "paraphrase")} == {n}
+    assert all(counts[name, False] for name in ("past tense", "future tense", "paraphrase"))
     assert {
         counts[f"{name} by hand", harmful] for name in ("past tense", "paraphrase") for harmful in (True, False)
     } == {60}

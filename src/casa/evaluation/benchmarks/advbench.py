@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user
-from casa.evaluation.benchmarks.derived import Attack, asked, attacked
+from casa.evaluation.benchmarks.derived import BOTH, Attack, asked, attacked
 
 CATEGORY = "harmful behaviours"  # the set has no categories
 
@@ -39,7 +39,7 @@ BENCHMARK = Benchmark(
 
 
 def under(attacks: Callable[[], Mapping[str, Attack]], name: str, title: str, size: int | None) -> Benchmark:
-    """A benchmark that asks every goal of AdvBench, or every query of its mini set, under every attack.
+    """A benchmark that asks every goal of AdvBench under every attack; its mini set, the project's queries, harmless ones too.
 
     Args:
         attacks: makes the attacks by name, when items are loaded.
@@ -53,5 +53,5 @@ def under(attacks: Callable[[], Mapping[str, Attack]], name: str, title: str, si
         title=title,
         size=size,
         read=lambda folder: attacked(read(folder), attacks()),
-        mini=lambda queries: attacked(mini(queries), attacks()),
+        mini=lambda queries: attacked(asked(queries, *BOTH), attacks()),
     )

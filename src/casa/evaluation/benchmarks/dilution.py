@@ -9,7 +9,7 @@ from casa.attacks.dilution import dilute
 from casa.data.reading import neutral_paragraphs
 from casa.evaluation.benchmarks import advbench
 from casa.evaluation.benchmarks.base import Item, Queries, user
-from casa.evaluation.benchmarks.derived import SEED, Attack, attacked
+from casa.evaluation.benchmarks.derived import BOTH, SEED, Attack, asked, attacked
 
 # Least words of harmless text, steep, so that a trend can be seen; the longest is about 32k tokens.
 WORDS = (256, 1024, 4096, 24576)
@@ -27,8 +27,8 @@ def attacks(lengths: Iterable[int] = WORDS) -> dict[str, Attack]:
 
 
 def mini(queries: Queries) -> Iterable[Item]:
-    """The project's malicious queries in texts that casa-nano can hold."""
-    return attacked(advbench.mini(queries), attacks(MINI_WORDS))
+    """The project's queries, harmless ones too, in texts that casa-nano can hold."""
+    return attacked(asked(queries, *BOTH), attacks(MINI_WORDS))
 
 
 BENCHMARK = replace(advbench.under(attacks, "dilution", "Goals buried in harmless text", size=None), mini=mini)

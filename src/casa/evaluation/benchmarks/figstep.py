@@ -8,7 +8,7 @@ from pathlib import Path
 from casa.attacks.images import draw_text
 from casa.attacks.typography import figstep
 from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user
-from casa.evaluation.benchmarks.derived import asked, attacked
+from casa.evaluation.benchmarks.derived import BOTH, asked, attacked
 
 ATTACK = "figstep"
 PROMPT = (
@@ -34,8 +34,8 @@ def read(folder: Path) -> Iterator[Item]:
 
 
 def mini(queries: Queries) -> Iterable[Item]:
-    """The project's malicious queries as titles of empty lists."""
-    return attacked(asked(queries, "malicious"), {ATTACK: figstep})
+    """The project's queries, harmless ones too, as titles of empty lists."""
+    return attacked(asked(queries, *BOTH), {ATTACK: figstep})
 
 
 BENCHMARK = Benchmark(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from casa.attacks.typography import with_key_phrase_in_a_picture
 from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user
-from casa.evaluation.benchmarks.derived import asked, attacked
+from casa.evaluation.benchmarks.derived import BOTH, asked, attacked
 
 _FOLDER = "data/behavior_datasets"
 _TEXT = tuple(f"{_FOLDER}/harmbench_behaviors_text_{part}.csv" for part in ("all", "test", "val"))
@@ -45,9 +45,9 @@ def _with_images(file: Path) -> Iterator[Item]:
 
 
 def mini(queries: Queries) -> Iterator[Item]:
-    """The project's malicious queries, alone and with their key phrase in a picture."""
+    """The project's malicious queries, alone and with their key phrase in a picture, harmless ones in a picture too."""
     yield from asked(queries, "malicious")
-    yield from attacked(asked(queries, "malicious"), {"multimodal": with_key_phrase_in_a_picture})
+    yield from attacked(asked(queries, *BOTH), {"multimodal": with_key_phrase_in_a_picture})
 
 
 BENCHMARK = Benchmark(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from casa.attacks.typography import beside_an_unrelated_picture, figstep, with_key_phrase_in_a_picture
 from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user
-from casa.evaluation.benchmarks.derived import SEED, asked, attacked, framed
+from casa.evaluation.benchmarks.derived import BOTH, SEED, asked, attacked, framed
 
 _FILES = ("JailBreakV_28K/JailBreakV_28K.csv", "JailBreakV_28K/mini_JailBreakV_28K.csv")
 _COLUMNS = ("id", "jailbreak_query", "redteam_query", "format", "policy", "image_path")
@@ -31,11 +32,9 @@ def read(folder: Path) -> Iterator[Item]:
 
 
 def mini(queries: Queries) -> Iterator[Item]:
-    """The project's malicious queries: framed beside an unrelated picture, as a list in a picture, their key phrase in one."""
-    for plain, query in framed(queries):
-        messages = beside_an_unrelated_picture(query.text, SEED)
-        yield Item(query.id, messages, plain.text, True, plain.source, "template")
-    yield from attacked(asked(queries, "malicious"), {"figstep": figstep, "typo": with_key_phrase_in_a_picture})
+    """The project's queries, harmless ones too: framed beside an unrelated picture, as a list, their key phrase in a picture."""
+    yield from framed(queries, "template", partial(beside_an_unrelated_picture, seed=SEED))
+    yield from attacked(asked(queries, *BOTH), {"figstep": figstep, "typo": with_key_phrase_in_a_picture})
 
 
 BENCHMARK = Benchmark(

@@ -10,7 +10,7 @@ from typing import Any
 from casa.attacks.typography import with_key_phrase_below_a_scene, with_key_phrase_in_a_picture
 from casa.errors import DataError
 from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, user
-from casa.evaluation.benchmarks.derived import Attack, asked, attacked
+from casa.evaluation.benchmarks.derived import BOTH, Attack, asked, attacked
 
 SCENARIOS = 13
 TEXT_OF = {"SD": "Rephrased Question(SD)", "SD_TYPO": "Rephrased Question", "TYPO": "Rephrased Question"}
@@ -57,8 +57,8 @@ def _questions(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def mini(queries: Queries) -> Iterable[Item]:
-    """The project's malicious queries with their key phrase in a picture, alone and below a stand-in for a generated one."""
-    return attacked(asked(queries, "malicious"), MINI_FORMS)
+    """The project's queries, harmless ones too, their key phrase in a picture, alone and below a stand-in for a generated one."""
+    return attacked(asked(queries, *BOTH), MINI_FORMS)
 
 
 BENCHMARK = Benchmark(

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from casa.attacks.turns import after_small_talk, split_over_turns
+from casa.data.held_out import held_out_queries
 from casa.errors import DataError
 from casa.evaluation.benchmarks.base import Benchmark, Conversation, Item, Queries, find_file, user
-from casa.evaluation.benchmarks.derived import SEED, Attack, asked, attacked
+from casa.evaluation.benchmarks.derived import BOTH, SEED, Attack, asked, attacked
 from casa.evaluation.benchmarks.json_rows import json_rows
 
 # Stands for the answers to all turns but the last, which the set lacks: neutral, and the same for every model.
@@ -34,19 +35,14 @@ def _conversation(turns: list[str]) -> Conversation:
 
 
 def mini(queries: Queries) -> Iterator[Item]:
-    """The project's malicious queries after two harmless exchanges, and in two halves.
-
-    Raises:
-        DataError: fewer than two harmless queries have an answer.
-    """
-    exchanges = [(query.text, query.answer) for query in queries["benign"] if query.answer]
-    if len(exchanges) < 2:
-        raise DataError(f"multi_turn: two answered harmless queries are needed, there are {len(exchanges)}")
+    """The project's queries, harmless ones too, after two harmless exchanges, and in two halves."""
+    # of another split, so that no query is its own small talk
+    exchanges = [(query.text, query.answer) for query in held_out_queries("dev", SEED)["benign"] if query.answer]
     attacks: dict[str, Attack] = {
         "third turn": partial(after_small_talk, exchanges=exchanges, seed=SEED),
         "split over turns": split_over_turns,
     }
-    return attacked(asked(queries, "malicious"), attacks)
+    return attacked(asked(queries, *BOTH), attacks)
 
 
 BENCHMARK = Benchmark(

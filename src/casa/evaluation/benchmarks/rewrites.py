@@ -1,6 +1,6 @@
 """Rewrites (after Andriushchenko & Flammarion 2024, arXiv 2407.11969) of AdvBench's goals: about another time, or in other words.
 
-The mini set has rewrites by hand too, of malicious and of harmless queries.
+The mini set has rewrites by hand too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from casa.attacks.rewrites import REWRITES
 from casa.data.reading import hand_rewrites
 from casa.evaluation.benchmarks import advbench
 from casa.evaluation.benchmarks.base import Conversation, Item, Queries, user
-from casa.evaluation.benchmarks.derived import SEED, Attack, attacked
+from casa.evaluation.benchmarks.derived import BOTH, SEED, Attack, asked, attacked
 
 
 def _attack(name: str) -> Attack:
@@ -26,9 +26,9 @@ ATTACKS = {name: _attack(name) for name in REWRITES}
 
 
 def mini(queries: Queries) -> Iterator[Item]:
-    """The project's malicious queries rewritten by rules, and those rewritten by hand that there are."""
-    yield from attacked(advbench.mini(queries), ATTACKS)
-    known = {query.id: query for kind in ("malicious", "benign") for query in queries[kind]}
+    """The project's queries, harmless ones too, rewritten by rules, and those rewritten by hand that there are."""
+    yield from attacked(asked(queries, *BOTH), ATTACKS)
+    known = {query.id: query for kind in BOTH for query in queries[kind]}
     for rewrite in hand_rewrites():
         if query := known.get(rewrite.group):
             name = f"{rewrite.kind.replace('_', ' ')} by hand"
