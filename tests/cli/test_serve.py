@@ -28,8 +28,10 @@ def test_help_shows_examples_and_the_settings(run):
     [
         ("--engine", "x"),
         ("--refusal", "x"),
-        ("--port", "70000"),
         ("--threshold", "2"),
+        ("--port", "70000"),
+        ("--api-key", ""),
+        ("--api-key", " "),
         ("--batch-size", "0"),
         ("--casa-recheck", "1.5"),
         ("--casa-recheck", "0.9"),
@@ -40,6 +42,12 @@ def test_help_shows_examples_and_the_settings(run):
 )
 def test_wrong_settings_exit_with_2(run, wrong):
     assert run("serve", *wrong).exit_code == 2
+
+
+def test_an_empty_key_in_the_environment_is_wrong_usage_too(run, monkeypatch):
+    monkeypatch.setenv("CASA_API_KEY", "")
+    result = run("serve")
+    assert result.exit_code == 2 and "empty" in result.stderr
 
 
 def test_a_model_that_is_not_there_is_told_in_one_line(run, tmp_path):

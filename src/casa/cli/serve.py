@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,17 @@ class Refusal(Enum):
     VERDICT = "verdict"
 
 
+KEY_VARIABLE = "CASA_API_KEY"
+
+
+def _checked_key(value: str | None) -> str | None:
+    """An empty key, as a failed command leaves one, must not open the server."""
+    given = os.environ.get(KEY_VARIABLE) if value is None else value
+    if given is not None and not given.strip():
+        raise typer.BadParameter(f"the key is empty; leave out --api-key and {KEY_VARIABLE} to ask for none")
+    return value
+
+
 def serve(
     model: Annotated[
         str, typer.Argument(help='A CASA model: "casa-nano", a folder (of casa export, too), or a hub id.')
@@ -57,7 +69,11 @@ def serve(
     name: Annotated[str | None, typer.Option(help="Name that requests ask for, instead of MODEL.")] = None,
     api_key: Annotated[
         str | None,
-        typer.Option(envvar="CASA_API_KEY", help="Key that requests must bear; better set in the environment."),
+        typer.Option(
+            envvar=KEY_VARIABLE,
+            callback=_checked_key,
+            help="Key that requests must bear; better set in the environment.",
+        ),
     ] = None,
     refusal: Annotated[
         Refusal, typer.Option(help="Answer on the unsafe branch: the model's own, a fixed text, or the verdict only.")
@@ -105,10 +121,12 @@ def serve(
             ) from error
 
         if api_key is None and host not in LOOPBACK:
-            err.print("[yellow]No API key is asked for, and other machines can reach this server: set CASA_API_KEY.[/]")
+            err.print(
+                f"[yellow]No API key is asked for, and other machines can reach this server: set {KEY_VARIABLE}.[/]"
+            )
         settings = Settings(
             name or model,
-            api_key=api_key or None,
+            api_key=api_key,
             refusal=refusal.value,
             max_new_tokens=max_new_tokens,
             max_requests=max_requests,
