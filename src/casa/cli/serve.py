@@ -11,7 +11,7 @@ import typer
 
 from casa.cli.console import err, print_json, reported_errors
 from casa.cli.models import load_casa
-from casa.cli.options import LOOPBACK, EngineArgOption, JsonOption, SafetyPromptOption
+from casa.cli.options import LOOPBACK, EngineArgOption, JsonOption, SafetyPromptOption, ThresholdOption
 from casa.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ def _checked_key(value: str | None) -> str | None:
     return value
 
 
+def _number(value: float | None) -> float | None:
+    """No bound holds back what is no number, and infinity is no time to wait for."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("must be a finite number")
+    return value
+
+
 def serve(
     model: Annotated[
         str, typer.Argument(help='A CASA model: "casa-nano", a folder (of casa export, too), or a hub id.')
@@ -61,6 +68,7 @@ def serve(
             "--casa-recheck",
             min=0.0,
             max=1.0,
+            callback=_number,
             help="vLLM: v_s of prompt and answer from which an answer is taken back while it is written.",
         ),
     ] = None,
@@ -78,18 +86,20 @@ def serve(
     refusal: Annotated[
         Refusal, typer.Option(help="Answer on the unsafe branch: the model's own, a fixed text, or the verdict only.")
     ] = Refusal.MODEL,
-    threshold: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="p_unsafe from which the label is unsafe.")
-    ] = None,
+    threshold: ThresholdOption = None,
     safety_prompt: SafetyPromptOption = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 1024,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Conversations answered at once; 16, or what vLLM takes.")
     ] = None,
     max_requests: Annotated[int, typer.Option(min=1, help="Conversations inside at once; the next gets 429.")] = 128,
-    request_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which a request is given up.")] = 120,
-    shutdown_timeout: Annotated[float, typer.Option(min=0, help="Seconds that running requests get to finish.")] = 60,
-    max_body_mb: Annotated[float, typer.Option(min=0.001, help="Largest body of a request.")] = 32,
+    request_timeout: Annotated[
+        float, typer.Option(min=0.1, callback=_number, help="Seconds after which a request is given up.")
+    ] = 120,
+    shutdown_timeout: Annotated[
+        float, typer.Option(min=0, callback=_number, help="Seconds that running requests get to finish.")
+    ] = 60,
+    max_body_mb: Annotated[float, typer.Option(min=0.001, callback=_number, help="Largest body of a request.")] = 32,
     allow_media_domain: Annotated[
         list[str] | None, typer.Option(help="A host that images may be fetched from by https; may be repeated.")
     ] = None,
