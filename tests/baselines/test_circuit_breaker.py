@@ -12,6 +12,7 @@ from casa.baselines.circuit_breaker import (
     CircuitBreakerSettings,
     ReroutingTask,
     _Progress,
+    behind_shared_beginning,
     chosen_layers,
     coefficients,
     default_layers,
@@ -120,6 +121,56 @@ def test_training_turns_harmful_states_away_and_keeps_harmless_ones_near(task, b
     assert rerouted < 0.7
     assert held < 0.95
     assert kept < 0.7 * moved
+
+
+@pytest.mark.parametrize(
+    ("rows", "shared"),
+    [
+        ([[7, 8, 1, 2, 3], [0, 7, 8, 4, 5]], 2),
+        ([[7, 8, 1], [7, 8, 2]], 2),
+        ([[1, 2, 3], [4, 2, 3]], 0),
+        ([[7, 8, 1, 2], [0, 7, 8, 1]], 3),
+        ([[0, 7, 8], [0, 7, 8]], 2),
+    ],
+)
+def test_what_all_rows_begin_with_is_told_whatever_their_padding(rows, shared):
+    ids = torch.tensor(rows)
+    inside = ids != 0
+    found = behind_shared_beginning(ids, inside)
+    assert torch.equal(found, inside & (inside.cumsum(-1) > shared))
+
+
+def test_padding_behind_a_row_is_never_counted():
+    ids, inside = torch.tensor([[7, 1, 0], [7, 2, 3]]), torch.tensor([[1, 1, 0], [1, 1, 1]]).bool()
+    assert behind_shared_beginning(ids, inside).tolist() == [[False, True, False], [False, True, True]]
+
+
+def test_the_template_before_the_queries_is_not_rerouted(task, batch, undefended):
+    """The loss does not change with what the adapter does to the states of the template, and does with those of a query."""
+    prompts = [undefended.chat.prompt(e.messages()).inputs["input_ids"][0].tolist() for e in EXAMPLES]
+    shared = next(i for i, column in enumerate(zip(*prompts, strict=False)) if len(set(column)) > 1)
+    ids, inside = batch["inputs"]["input_ids"], batch["inputs"]["attention_mask"].bool()
+    own = behind_shared_beginning(ids, inside)
+    assert torch.equal(own, inside & (inside.long().cumsum(-1) > shared)) and shared > 5
+
+    def rerouting(moved: torch.Tensor) -> float:
+        states = task.hidden_states
+        shift = torch.where(moved[..., None], torch.randn(*moved.shape, 32), 0.0)
+        calls = iter([0.0, 1.0])
+
+        def shifted(inputs):
+            weight = next(calls)
+            return [state + weight * shift for state in states(inputs)]
+
+        task.hidden_states = shifted
+        try:
+            with torch.no_grad():
+                return task(**batch)["rerouting"].item()
+        finally:
+            del task.hidden_states
+
+    assert rerouting(inside & ~own) == pytest.approx(rerouting(torch.zeros_like(own)), abs=1e-5)
+    assert rerouting(own) < 0.9
 
 
 def test_the_reference_is_the_model_without_the_adapter(task, batch):

@@ -58,6 +58,23 @@ def retain_loss(states: Tensor, frozen: Tensor, mask: Tensor) -> Tensor:
     return distance.sum() / max(1, len(distance))
 
 
+def behind_shared_beginning(ids: Tensor, inside: Tensor) -> Tensor:
+    """True for tokens behind what all rows begin with: the chat template, where harmful and harmless states are the same.
+
+    Rerouting them would move the harmless ones too, against the retain loss.
+
+    Args:
+        ids: of both classes, shape (batch, tokens).
+        inside: True for tokens that are no padding, which form one run in each row.
+    """
+    lengths, place = inside.sum(-1), torch.arange(ids.shape[1], device=ids.device)
+    starts = inside.long().argmax(-1, keepdim=True)
+    first = ids.gather(1, (starts + place).clamp(max=ids.shape[1] - 1))  # the rows, all beginning in column 0
+    alike = (first == first[:1]).all(0) & (place < lengths.min())
+    shared = alike.long().cumprod(0).sum()
+    return inside & (place >= starts + shared)
+
+
 class Coefficients(NamedTuple):
     """Weights of the two losses.
 
@@ -98,7 +115,7 @@ def chosen_layers(settings: CircuitBreakerSettings, depth: int) -> list[int]:
 
 
 class ReroutingTask(AdapterTask):
-    """Rerouting on the malicious rows of a batch, retaining on its benign ones.
+    """Rerouting on the malicious rows of a batch, behind what all rows begin with; retaining on its benign ones.
 
     Args:
         model: the PEFT model, adapted up to the last of the layers.
@@ -121,8 +138,9 @@ class ReroutingTask(AdapterTask):
         with torch.no_grad(), self.model.disable_adapter():
             frozen = self.hidden_states(inputs)
         states = self.hidden_states(inputs)
-        inside, rows = inputs["attention_mask"].bool(), malicious[:, None]
-        rerouting = [rerouting_loss(states[i - 1], frozen[i - 1], inside & rows) for i in self.layers]
+        inside, rows = inputs["attention_mask"].bool(), malicious[:, None].to(inputs["input_ids"].device)
+        own = behind_shared_beginning(inputs["input_ids"], inside) & rows
+        rerouting = [rerouting_loss(states[i - 1], frozen[i - 1], own) for i in self.layers]
         retained = [retain_loss(s, f, inside & ~rows) for s, f in zip(states, frozen, strict=True)]
         parts = torch.stack(rerouting).mean(), torch.stack(retained).mean()
         weight = coefficients(self.progress, self.alpha)
