@@ -15,14 +15,13 @@ from casa.evaluation.defences import (
     behaviour,
     conversations_by_kind,
     defence_figures,
-    is_collapsed,
     is_harmless,
     outcomes,
     seconds_to_first_token,
 )
 from casa.evaluation.forms import chosen_forms
 from casa.evaluation.nano_paper_table import digest
-from casa.evaluation.paper_tables import paired_table, paper_table
+from casa.evaluation.paper_tables import paired_table, paper_table, unrefused_table
 from casa.model.outputs import Verdict
 
 CONVERSATIONS = conversations_by_kind("dev", seed=0, limit=4)
@@ -57,21 +56,6 @@ def test_every_kind_is_there_and_attacks_are_on_the_same_queries():
     assert all(query in text and len(text.split()) > 500 for query, text in zip(plain, buried, strict=True))
     assert [chat[-1]["content"] for chat in CONVERSATIONS["third turn"]] == plain
     assert all(query in chat["content"] for query, (chat,) in zip(plain, CONVERSATIONS["jailbroken"], strict=True))
-
-
-@pytest.mark.parametrize(
-    ("text", "collapsed"),
-    [
-        ("", True),
-        ("the the the the the the", True),
-        ("Bread", True),
-        ("Trains run on rails of steel.", False),
-        (REFUSAL, False),
-        ("No.", True),
-    ],
-)
-def test_what_falls_apart_is_told_from_language_and_refusals(text, collapsed):
-    assert is_collapsed(text) == collapsed
 
 
 def test_only_answers_to_harmless_conversations_are_kept():
@@ -122,7 +106,7 @@ def test_figures_of_a_perfect_defence_of_none_and_of_one_that_refuses_all():
     casa, pretrained, refuser = made["casa"], made["pretrained"], made["refuser"]
     assert {kind: rate["rate"] for kind, rate in casa["attack_success"].items()} == dict.fromkeys(ATTACKED, 0.0)
     assert {kind: rate["rate"] for kind, rate in pretrained["attack_success"].items()} == dict.fromkeys(ATTACKED, 1.0)
-    assert casa["collapsed"] is None and pretrained["collapsed"]["rate"] == 0.0
+    assert casa["collapsed"]["harmful"] is None and pretrained["collapsed"]["harmful"]["rate"] == 0.0
     assert casa["auroc"]["value"] == 1.0 and refuser["auroc"]["value"] == 0.5 and pretrained["auroc"] is None
     assert pretrained["flagged_unsafe"] is None and refuser["flagged_unsafe"]["benign"]["rate"] == 1.0
     assert casa["utility"]["benign"]["rouge_l"] == 1.0 and refuser["utility"]["benign"]["rouge_l"] < 0.5
@@ -130,6 +114,18 @@ def test_figures_of_a_perfect_defence_of_none_and_of_one_that_refuses_all():
     assert pretrained["refused_against_casa"]["malicious"] == {"only_first": 4, "only_second": 0, "p": 0.125}
     assert refuser["refused_against_casa"]["benign"]["only_second"] == 4
     assert casa["first_token_ms"]["median"] == pytest.approx(20)
+
+
+@pytest.mark.parametrize("text", ["", "the the the the the the", "Bread"])
+def test_what_falls_apart_is_no_success_and_no_refusal(text):
+    class Broken(Scripted):
+        def _reply(self, chat):
+            return Reply(text if json.dumps(chat) in HARMFUL_TEXTS else "Here are some words that say a thing.")
+
+    made = behaviour(outcomes(Broken(), CONVERSATIONS, 4, batch_size=3))
+    assert {kind: rate["rate"] for kind, rate in made["attack_success"].items()} == dict.fromkeys(ATTACKED, 0.0)
+    assert {kind: rate["rate"] for kind, rate in made["unrefused"].items()} == dict.fromkeys(ATTACKED, 1.0)
+    assert (made["collapsed"]["harmful"]["rate"], made["collapsed"]["harmless"]["rate"]) == (1.0, 0.0)
 
 
 SOURCE = {"command": "python -m x", "commit": "abcdef0123456", "seed": 0, "environment": {"machine": "2-core CPU"}}
@@ -143,5 +139,9 @@ def test_the_tables_have_a_row_a_defence_and_the_paired_one_leaves_casa_out():
         "|  |  | 20 |"
     )
     assert lines[3].startswith("| casa | `casa` | 0.0 (0.0-49.0) |")
+    unrefused = unrefused_table({**SOURCE, "defences": made}).splitlines()
+    assert len({line.count("|") for line in unrefused[:4]}) == 1 and unrefused[3].startswith(
+        "| casa | 0.0 (0.0-49.0) |"
+    )
     paired = paired_table({**SOURCE, "defences": made}).splitlines()
     assert paired[2].startswith("| pretrained | 4 / 0, 0.12 |") and not paired[3]

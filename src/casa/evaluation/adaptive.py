@@ -13,11 +13,11 @@ from casa.attacks.adaptive import Attempt, suffix_attack
 from casa.attacks.noise import pixel_attack, waveform_attack
 from casa.baselines.interface import Defence
 from casa.evaluation.answers import Conversation, as_conversations
+from casa.evaluation.compliance import is_answer
 from casa.evaluation.forms import Form
 from casa.evaluation.metrics import Rate
 from casa.evaluation.white_box import target_of
 from casa.model.casa_model import CasaModel
-from casa.model.refusal import is_refusal
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,16 @@ def suffixed(paths: Sequence[Sequence[Attempt]]) -> list[Conversation]:
 def suffix_figures(
     defence: Defence, queries: Sequence[str], steps: int, candidates: int, max_new_tokens: int, seed: int
 ) -> dict[str, Any]:
-    """Suffixes that are changed token by token; in the end the defence answers, and a refusal still counts for it.
+    """Suffixes that are changed token by token; in the end the defence answers, and what is no answer still counts for it.
 
     Arguments as of `suffix_paths`.
     """
     paths = suffix_paths(defence, queries, steps, candidates, max_new_tokens, seed)
-    complied = sum(not is_refusal(defence.respond([chat], max_new_tokens)[0].text) for chat in suffixed(paths))
+    answered = sum(is_answer(defence.respond([chat], max_new_tokens)[0].text) for chat in suffixed(paths))
     return {
         "settings": {"steps": steps, "candidates": candidates, "max_new_tokens": max_new_tokens},
         "curve": curve(paths, steps),
-        "attack_success": asdict(Rate.of(complied, len(queries))),
+        "attack_success": asdict(Rate.of(answered, len(queries))),
         "mean_loss": {"before": _mean(paths, 0), "after": _mean(paths, -1)},
     }
 

@@ -15,13 +15,12 @@ def paper_table(result: Result) -> str:
     first = next(iter(defences.values()))
     attacked, harmless = list(first["attack_success"]), list(first["refused"])
     lines = header(
-        *("defence", "method", *(f"{_name(kind)}: success %" for kind in attacked), "of these collapsed %"),
+        *("defence", "method", *(f"{_name(kind)}: success %" for kind in attacked)),
         *(f"{_name(kind)}: refused %" for kind in harmless),
         *("ROUGE-L, benign", "AUROC, benign", "AUROC, look-alike", "first token ms"),
     )
     for name, found in defences.items():
         cells = [name, f"`{found['method']}`", *(percent(found["attack_success"][kind]) for kind in attacked)]
-        cells += [percent(found["collapsed"]) if found["collapsed"] else ""]
         cells += [percent(found["refused"][kind]) for kind in harmless]
         cells += [
             f"{found['utility']['benign']['rouge_l']:.3f}",
@@ -29,6 +28,21 @@ def paper_table(result: Result) -> str:
             _area(found["auroc_lookalike"]),
         ]
         lines.append(f"| {' | '.join([*cells, str(round(found['first_token_ms']['median']))])} |")
+    return "\n".join([*lines, "", source_line(result)])
+
+
+def unrefused_table(result: Result) -> str:
+    """What is no refusal, language or not, and how much of that is no language: a broken circuit does not refuse either."""
+    defences = result["defences"]
+    kinds = list(next(iter(defences.values()))["unrefused"])
+    lines = header(
+        *("defence", *(f"{_name(kind)}: not refused %" for kind in kinds)),
+        *(f"no language, of what does not refuse {kind} requests %" for kind in ("harmful", "harmless")),
+    )
+    for name, found in defences.items():
+        cells = [name, *(percent(found["unrefused"][kind]) for kind in kinds)]
+        cells += [percent(rate) if rate else "" for rate in found["collapsed"].values()]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", source_line(result)])
 
 
