@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MEASURED = "measured"  # folder of results files beside logs
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_NO_SETTINGS = {"batch_size", "checksums"}  # arguments of a model that do not change what it does
 _REQUIRED = {"benchmark", "measures", "set"}
 
 
@@ -58,9 +59,14 @@ def file_name(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def checksums(log: EvalLog) -> dict[str, str]:
+    """What tells the model of a log from another of the same name; empty where it was not told."""
+    return dict(log.eval.model_args.get("checksums") or {})
+
+
 def model_name(log: EvalLog) -> str:
     """The model of a log as inspect-ai names it, with the arguments that change what it does."""
-    arguments = {name: value for name, value in log.eval.model_args.items() if name != "batch_size"}
+    arguments = {name: value for name, value in log.eval.model_args.items() if name not in _NO_SETTINGS}
     shown = ", ".join(f"{name}={value}" for name, value in sorted(arguments.items()))
     return one_line(f"{log.eval.model} [{shown}]" if shown else log.eval.model)
 

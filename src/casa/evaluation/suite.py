@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from casa.errors import CasaError, MissingDependencyError
 from casa.evaluation.benchmarks import BENCHMARKS
+from casa.evaluation.sources import checksums
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -55,6 +56,7 @@ class Suite:
         judge: inspect-ai's name of a model that judges the answers too.
         refused: media that the models do not take; benchmarks with them are skipped.
         addresses: where models are served, by name; others run in this process, or where inspect-ai finds them.
+        local: whether a CASA model and its base model lie here, so that logs can tell them from others of the same name.
     """
 
     models: tuple[str, ...]
@@ -67,6 +69,7 @@ class Suite:
     judge: str | None = None
     refused: frozenset[str] = frozenset()
     addresses: Mapping[str, str] = field(default_factory=dict)
+    local: bool = True
 
     def plan(self) -> list[Planned]:
         """What each benchmark will ask.
@@ -98,29 +101,36 @@ class Suite:
     def _model(self, name: str) -> Model:
         from inspect_ai.model import get_model
 
-        if name.startswith(_OWN_PROVIDERS):
-            return get_model(name, base_url=self.addresses.get(name), batch_size=self.batch_size)
-        return get_model(name)
+        if not name.startswith(_OWN_PROVIDERS):
+            return get_model(name)
+        known = {"checksums": checksums(name)} if self.local else {}
+        return get_model(name, base_url=self.addresses.get(name), batch_size=self.batch_size, **known)
 
     def run(self, folder: Path, display: Any = None) -> list[EvalLog]:
         """Runs every planned benchmark on every model; the same call again goes on where it stopped.
 
+        Items that a log of the same weights holds are not asked again; those of other weights under the same name are.
+
         Args:
-            folder: of the logs, of this suite alone.
+            folder: of the logs; those of other suites may lie there too.
             display: inspect-ai's, such as "plain" or "none".
+
+        Returns:
+            This suite's logs, model by model, in the order of its benchmarks.
 
         Raises:
             CasaError: an item could not be asked.
         """
         from inspect_ai import eval_set
-        from inspect_ai.log import list_eval_logs, read_eval_log
+        from inspect_ai.log import read_eval_log
 
         chosen = [task for task in self._tasks.values() if not isinstance(task, str)]
         if not chosen:
             raise CasaError("there is nothing to run: every benchmark was skipped")
-        done, _ = eval_set(
+        done, headers = eval_set(
             chosen,
             log_dir=str(folder),
+            log_dir_allow_dirty=True,
             model=[self._model(name) for name in self.models],
             limit=self.limit,
             max_tokens=self.max_tokens,
@@ -130,12 +140,13 @@ class Suite:
             display=display,
             log_level="warning",
         )
-        logs = [read_eval_log(info) for info in list_eval_logs(str(folder))]
+        logs = [read_eval_log(header.location) for header in headers]
         if not done:
             failed = next((log for log in logs if log.status != "success"), None)
             reason = failed.error.message if failed and failed.error else "see its logs"
             raise CasaError(f"the run did not finish: {reason}. The same command goes on where it stopped.")
-        return logs
+        places = {name: place for place, name in enumerate((*self.models, *self.benchmarks))}
+        return sorted(logs, key=lambda log: (places[log.eval.model], places[(log.eval.metadata or {})["benchmark"]]))
 
 
 def _planned(name: str, samples: Sequence[Sample]) -> Planned:
@@ -186,5 +197,7 @@ def suite_of(
     models = (*(f"{provider}/{source}" for provider, asked in own if asked), *others)
     if not models:
         raise CasaError("no model is asked: give --casa, --base or --other")
-    refused = refused_media(source) if (casa or undefended) and not addresses else frozenset[str]()
-    return Suite(models, tuple(benchmarks or BENCHMARKS), refused=refused, addresses=addresses or {}, **settings)
+    local = not addresses
+    refused = refused_media(source) if (casa or undefended) and local else frozenset[str]()
+    chosen = tuple(benchmarks or BENCHMARKS)
+    return Suite(models, chosen, refused=refused, addresses=addresses or {}, local=local, **settings)

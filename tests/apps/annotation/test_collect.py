@@ -41,6 +41,13 @@ def test_of_two_logs_the_newer_finished_one_counts(tmp_path):
     assert prompt.answers[0].text == "new"
 
 
+def test_logs_of_other_weights_than_the_newest_do_not_count(tmp_path):
+    write_logs(tmp_path, {NANO: samples(NANO, 1)}, created="2026-01-01T00:00:00+00:00")
+    weights = {"model_args": {"checksums": {"base": "b"}}, "created": "2026-02-01T00:00:00+00:00"}
+    write_logs(tmp_path, {NANO: samples(NANO, 1)}, benchmark="advbench", **weights)
+    assert {prompt.benchmark for prompt in collect([tmp_path]).prompts} == {"advbench (mini)"}
+
+
 def test_methods_without_a_common_prompt_are_an_error_that_says_what_to_give(tmp_path):
     logs = write_logs(tmp_path, {NANO: [sample(1, NANO, True, "text")], PLAIN: [sample(2, PLAIN, True, "text")]})
     with pytest.raises(DataError, match="same benchmarks for every model"):

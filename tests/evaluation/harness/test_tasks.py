@@ -1,11 +1,14 @@
 """Benchmarks run as inspect-ai tasks, by the names that the command line uses."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from inspect_ai import eval as inspect_eval
+from PIL import Image
 
-from casa.evaluation.benchmarks import BENCHMARKS
+from casa.evaluation.benchmarks import BENCHMARKS, Item
+from casa.evaluation.benchmarks.base import user
 from casa.evaluation.harness.tasks import benchmark_task
 
 
@@ -65,6 +68,20 @@ def test_questions_with_a_yes_or_no_are_scored_by_it():
 def test_a_judge_adds_its_scores():
     assert len(benchmark_task(BENCHMARKS["xstest"], queries=1).scorer) == 2
     assert len(benchmark_task(BENCHMARKS["xstest"], queries=1, judge="mockllm/judge").scorer) == 5
+
+
+def test_the_version_of_a_task_tells_its_items_from_others(tmp_path):
+    def read(folder):
+        return [Item("1", user(folder / "a.png", "Is it red?"), "?", False, "colours", answer="yes")]
+
+    def version(folder, shade):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), shade).save(tmp_path / folder / "a.png")
+        return benchmark_task(replace(BENCHMARKS["mme"], read=read, size=1), str(tmp_path / folder)).version
+
+    assert version("here", "red") == version("here", "red") == version("elsewhere", "red") != version("here", "blue")
+    one, same, more = (benchmark_task(BENCHMARKS["xstest"], queries=n).version for n in (1, 1, 2))
+    assert one == same != more
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 
 from casa.evaluation.metrics import Rate
 from casa.evaluation.report.evidence import MINI_SETS, POOLS, gather, refused
+from casa.evaluation.report.measured import Measured
+from casa.evaluation.report.problems import problems
 from casa.evaluation.report.runs import run_of
 
 from .logs import NANO, PLAIN, Asked, log
@@ -32,6 +34,39 @@ def test_the_newest_finished_log_counts():
     found = gathered(broken, new, old)
     assert [run.file for run in found.runs] == ["1.eval"]
     assert {run.file for run in found.set_aside} == {"0.eval", "2.eval"}
+
+
+def of_weights(adapter, base="b", day=1, model=NANO, benchmark="advbench"):
+    own = {"adapter_model.safetensors": adapter} if adapter else {}
+    arguments = {"batch_size": 16, "checksums": {"base": base, **own}}
+    created = f"2025-01-0{day}T00:00:00+00:00"
+    return log(model, benchmark, [Asked("a")], created=created, model_args=arguments)
+
+
+def test_logs_of_other_weights_than_the_newest_are_left_out_and_told():
+    found = gathered(of_weights("old"), of_weights("new", day=2, benchmark="xstest"), of_weights(None, model=PLAIN))
+    assert [(run.model, run.benchmark) for run in found.runs] == [(PLAIN, "advbench"), (NANO, "xstest")]
+    assert [run.file for run in found.outdated] == ["0.eval"]
+    assert any("other weights" in problem.what and "0.eval" in problem.what for problem in problems(found))
+
+
+def test_what_was_measured_on_another_adapter_is_left_out_and_told():
+    def beside(name, adapter):
+        return Measured(
+            f"{name}.json", NANO, {"model": "casa-nano", **({"adapter_sha256": adapter} if adapter else {})}
+        )
+
+    of_logs = [run_of(of_weights("new"), "0.eval")]
+    found = gather(of_logs, [beside("own", "new"), beside("old", "old"), beside("untold", None)])
+    assert [one.file for one in found.measured] == ["own.json", "untold.json"]
+    assert any("old.json" in problem.what for problem in problems(found))
+
+
+def test_models_on_other_base_weights_are_not_compared():
+    same = gathered(of_weights("a"), of_weights(None, model=PLAIN))
+    assert len(same.compared) == 1 and not same.rebased
+    other = gathered(of_weights("a", base="c"), of_weights(None, model=PLAIN))
+    assert not other.compared and any("base model" in problem.what for problem in problems(other))
 
 
 def test_sets_of_one_benchmark_stay_apart():

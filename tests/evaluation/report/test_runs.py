@@ -46,6 +46,11 @@ def test_arguments_that_change_the_model_are_in_its_name():
     assert run.undefended == "undefended/casa-nano"
 
 
+def test_checksums_are_no_setting_of_the_model():
+    run = run_of(log(NANO, "xstest", [Asked("a")], model_args={"batch_size": 4, "checksums": {"base": "b"}}), "x")
+    assert (run.model, run.checksums) == (NANO, {"base": "b"})
+
+
 def test_items_that_were_planned_are_counted_from_the_data_set():
     run = run_of(log(NANO, "xstest", [Asked("a")], dataset=EvalDataset(sample_ids=["a", "b"], samples=9)), "x")
     assert run.planned == 2

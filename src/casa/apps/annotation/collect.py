@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from casa.apps.annotation.rubrics import Rubric, rubric_of
 from casa.errors import DataError
-from casa.evaluation.logs import benchmark_facts, file_name, find_logs, model_name, one_line, read_log
+from casa.evaluation.logs import benchmark_facts, checksums, file_name, find_logs, model_name, one_line, read_log
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -107,10 +107,13 @@ def collect(places: Sequence[Path]) -> Collected:
 
 
 def _newest(names: Sequence[str]) -> dict[tuple[str, str], str]:
-    """The log that counts of each method and benchmark."""
+    """The log that counts of each method and benchmark; logs of other weights than a method's newest log do not."""
     headers = [(name, read_log(name, header_only=True)) for name in names]
+    headers.sort(key=lambda pair: str(pair[1].eval.created))
+    weights = {model_name(log): checksums(log) for _, log in headers}
+    current = [(name, log) for name, log in headers if checksums(log) == weights[model_name(log)]]
     best: dict[tuple[str, str], str] = {}
-    for name, log in sorted(headers, key=lambda pair: (pair[1].status == "success", str(pair[1].eval.created))):
+    for name, log in sorted(current, key=lambda pair: pair[1].status == "success"):
         facts = benchmark_facts(log, file_name(name))
         best[model_name(log), f"{facts['benchmark']} ({facts['set']})"] = name
     return best

@@ -14,9 +14,12 @@ __all__ = ["TASKS", "casa", "judge_agreement", "undefended"]
 
 @modelapi(name="casa")
 def casa() -> Any:
-    """`casa/MODEL`, in this process or, with a base URL, on a server."""
+    """`casa/MODEL`, in this process or, with a base URL, on a server.
 
-    def api(model_name: str, base_url: str | None = None, **options: Any) -> Any:
+    `checksums` are only logged: they tell a model from another of the same name.
+    """
+
+    def api(model_name: str, base_url: str | None = None, checksums: Any = None, **options: Any) -> Any:
         if base_url:
             return _served(model_name, base_url, **options)
         from casa.evaluation.harness.provider import CasaAPI
@@ -30,7 +33,7 @@ def casa() -> Any:
 def undefended() -> Any:
     """`undefended/MODEL`, likewise."""
 
-    def api(model_name: str, base_url: str | None = None, **options: Any) -> Any:
+    def api(model_name: str, base_url: str | None = None, checksums: Any = None, **options: Any) -> Any:
         if base_url:
             return _served(model_name, base_url, **options)
         from casa.evaluation.harness.provider import UndefendedAPI

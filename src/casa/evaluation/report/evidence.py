@@ -12,6 +12,7 @@ from casa.evaluation.metrics import Rate
 from casa.evaluation.report.measured import Measured
 from casa.evaluation.report.runs import Run
 from casa.evaluation.summary import Answered, Row, rows
+from casa.model.checkpoint import ADAPTER_FILE
 
 MINI_SETS = "mini sets"
 POOLS = {"over-refusal": "over-refusal sets", "utility": "utility sets"}  # of harmless items, by what is measured
@@ -56,22 +57,28 @@ class Evidence:
     Attributes:
         runs: the newest of each model and benchmark, undefended models first.
         set_aside: older logs of the same.
+        outdated: logs of other weights than those that the newest log of the same model is of.
         overall: rates of whole benchmarks.
         pools: rates of the harmless items of several benchmarks together.
         attacks: rates by attack, where a benchmark has several.
         categories: rates by category, where there are several; attacks on mini sets together, which share their queries.
         compared: with the undefended model.
         measured: results files beside the logs.
+        mismeasured: such files of another adapter than the logs are of.
+        rebased: models that are not compared, as the undefended model of their name had other weights.
     """
 
     runs: tuple[Run, ...]
     set_aside: tuple[Run, ...]
+    outdated: tuple[Run, ...]
     overall: tuple[Row, ...]
     pools: tuple[Row, ...]
     attacks: tuple[Row, ...]
     categories: tuple[Row, ...]
     compared: tuple[Compared, ...]
     measured: tuple[Measured, ...] = ()
+    mismeasured: tuple[Measured, ...] = ()
+    rebased: tuple[str, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -89,10 +96,15 @@ class Evidence:
 
 
 def gather(found: Sequence[Run], measured: Sequence[Measured] = ()) -> Evidence:
-    """Counts what some runs hold; what was measured beside them is taken as it is."""
-    runs, set_aside = _newest(found)
+    """Counts what some runs hold; what was measured beside them, on the same weights, is taken as it is."""
+    current, outdated = _of_the_newest_weights(found)
+    runs, set_aside = _newest(current)
+    adapters = {run.model: run.checksums.get(ADAPTER_FILE) for run in runs}
+    others = [one for one in measured if one.adapter and one.adapter != (adapters.get(one.model) or one.adapter)]
     measures = {run.label: run.measures for run in runs}
+    bases = {run.model: run.checksums.get("base") for run in runs}
     undefended = {run.model: run.undefended for run in runs}
+    rebased = [model for model, plain in undefended.items() if len({bases[model], bases.get(plain)} - {None}) > 1]
     items = [one for run in runs for one in run.answered]
     harmless = [one for one in items if not one.harmful]
     pooled = [
@@ -105,12 +117,17 @@ def gather(found: Sequence[Run], measured: Sequence[Measured] = ()) -> Evidence:
     return Evidence(
         runs=tuple(runs),
         set_aside=tuple(set_aside),
+        outdated=tuple(outdated),
         overall=tuple(row for row in rows(items) if row.attack == "all"),
         pools=tuple(row for row in rows(pooled) if row.attack == "all"),
         attacks=_parts(by_attack),
         categories=_parts(rows(categories)),
-        compared=(*_compared(items, undefended), *_compared(pooled, undefended)),
-        measured=tuple(measured),
+        compared=tuple(
+            one for one in (*_compared(items, undefended), *_compared(pooled, undefended)) if one.model not in rebased
+        ),
+        measured=tuple(one for one in measured if one not in others),
+        mismeasured=tuple(others),
+        rebased=tuple(rebased),
     )
 
 
@@ -141,6 +158,13 @@ def _parts(found: Sequence[Row]) -> tuple[Row, ...]:
         return places[row.benchmark], [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
 
     return tuple(sorted((row for row in found if row.attack != "all"), key=place))
+
+
+def _of_the_newest_weights(found: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Runs of the weights that each model's newest log is of, and the rest: a name may stand for other weights later."""
+    newest = {run.model: run.checksums for run in sorted(found, key=lambda run: run.created)}
+    current = [run for run in found if run.checksums == newest[run.model]]
+    return current, [run for run in found if run not in current]
 
 
 def _newest(found: Sequence[Run]) -> tuple[list[Run], list[Run]]:

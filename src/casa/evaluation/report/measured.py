@@ -26,6 +26,11 @@ class Measured:
     model: str
     figures: dict[str, Any]
 
+    @property
+    def adapter(self) -> str | None:
+        """SHA-256 of the adapter that was measured, where the file says so."""
+        return self.figures.get("adapter_sha256")
+
 
 def results_files(places: Sequence[Path]) -> list[Path]:
     """Those in some folders of logs, and those named themselves; logs in JSON begin with a date and are none."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from casa.evaluation.report.evidence import Evidence
 from casa.evaluation.report.runs import Run
 
+_OLDER = "another log of the same is newer or finished, so this one is not used: "
+_OUTDATED = "the newest log of this model is of other weights than this one, so this one is not used: "
+_REBASED = "its base model has other weights than the undefended model in these logs, so the two are not compared"
 _NOT_RUN = "was not run, so this model's rates over several benchmarks leave it out"
 
 
@@ -27,11 +30,13 @@ class Problem:
 
 
 def problems(evidence: Evidence) -> list[Problem]:
-    """Runs that did not finish or are missing, items without a score, verdicts without numbers, logs that are not used."""
+    """Runs that did not finish or are missing, items without a score, verdicts without numbers, what is not used."""
     found = [Problem(run.model, run.label, what) for run in evidence.runs for what in _of(run)]
     found += [Problem(model, label, _NOT_RUN) for model, label in _not_run(evidence)]
-    unused = "another log of the same is newer or finished, so this one is not used: "
-    return found + [Problem(run.model, run.label, unused + run.file) for run in evidence.set_aside]
+    found += [Problem(run.model, run.label, _OLDER + run.file) for run in evidence.set_aside]
+    found += [Problem(run.model, run.label, _OUTDATED + run.file) for run in evidence.outdated]
+    found += [Problem(one.model, "measured beside", _OUTDATED + one.file) for one in evidence.mismeasured]
+    return found + [Problem(model, "all benchmarks", _REBASED) for model in evidence.rebased]
 
 
 def _not_run(evidence: Evidence) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casa.evaluation.logs import benchmark_facts, file_name, find_logs, model_name, one_line, read_log
+from casa.evaluation.logs import benchmark_facts, checksums, file_name, find_logs, model_name, one_line, read_log
 from casa.evaluation.summary import Answered, answered
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Run:
         file: name of the log.
         model: as inspect-ai names it, with the arguments that change what it does.
         undefended: the same model without its defence.
+        checksums: tell it from another model of the same name; empty where they are not known.
         benchmark: its name.
         set: "mini" or "official".
         measures: what the benchmark measures.
@@ -43,6 +44,7 @@ class Run:
     file: str
     model: str
     undefended: str
+    checksums: dict[str, str]
     benchmark: str
     set: str
     measures: str
@@ -99,6 +101,7 @@ def run_of(log: EvalLog, file: str) -> Run:
         file=one_line(file),
         model=model_name(log),
         undefended=one_line(f"undefended/{log.eval.model.partition('/')[2]}"),
+        checksums=checksums(log),
         benchmark=facts["benchmark"],
         set=facts["set"],
         measures=facts["measures"],
