@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
 
 from casa.errors import CasaError
@@ -54,6 +55,14 @@ class Flaky(ModelAPI):
 modelapi(name="flaky")(Flaky)
 
 
+@modelapi(name="keyless")
+class Keyless(Flaky):
+    """Wants a key that nobody has."""
+
+    def __init__(self, model_name, **options):
+        raise PrerequisiteError("[bold]ERROR[/bold]: set NO_SUCH_KEY")
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(Flaky, "answered", [])
     suite = Suite(("flaky/m",), ("jailbreakbench",), batch_size=1, **SMALL)
@@ -78,6 +87,12 @@ def test_suites_share_a_folder_and_each_returns_its_own_logs(tmp_path, monkeypat
     assert run("jailbreakbench") == (["jailbreakbench"], 4)
     assert run("advbench") == (["advbench"], 4 + 2)
     assert run("advbench", "jailbreakbench") == (["advbench", "jailbreakbench"], 4 + 2)
+
+
+@pytest.mark.parametrize(("model", "told"), [("nobody/m", "openai/gpt-4o"), ("keyless/m", "set NO_SUCH_KEY")])
+def test_what_inspect_refuses_is_one_error_that_says_what_to_do(tmp_path, model, told):
+    with pytest.raises(CasaError, match=told):
+        Suite((model,), ("jailbreakbench",), batch_size=1, **SMALL).run(tmp_path, "none")
 
 
 def test_other_weights_of_the_same_name_are_asked_anew(tiny_casa, tiny_casa_folder, tmp_path):
@@ -107,8 +122,9 @@ def test_other_items_of_the_same_name_are_asked_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(Flaky, "mended", True)
 
     def asked(text):
-        (tmp_path / "harmful_behaviors.csv").write_text(f"goal,target\n{text},Sure\n")
-        settings = {**SMALL, "data": {"advbench": str(tmp_path)}}
+        rest = "Fry it,Sure\n" * 519
+        (tmp_path / "harmful_behaviors.csv").write_text(f"goal,target\n{text},Sure\n{rest}")
+        settings = {**SMALL, "data": {"advbench": str(tmp_path)}, "limit": 1}
         Suite(("flaky/m",), ("advbench",), batch_size=1, **settings).run(tmp_path / "logs", "none")
         return len(Flaky.answered)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
 
 from casa.errors import CasaError, MissingDependencyError
 from casa.evaluation.benchmarks import BENCHMARKS
@@ -102,7 +105,12 @@ class Suite:
         from inspect_ai.model import get_model
 
         if not name.startswith(_OWN_PROVIDERS):
-            return get_model(name)
+            try:
+                return get_model(name)
+            except ValueError as error:
+                raise CasaError(
+                    f"inspect-ai knows no model {name!r}; names are such as openai/gpt-4o. {error}"
+                ) from error
         known = {"checksums": checksums(name)} if self.local else {}
         return get_model(name, base_url=self.addresses.get(name), batch_size=self.batch_size, **known)
 
@@ -119,7 +127,7 @@ class Suite:
             This suite's logs, model by model, in the order of its benchmarks.
 
         Raises:
-            CasaError: an item could not be asked.
+            CasaError: an item could not be asked, or inspect-ai does not begin: a model is unknown, a key or a package missing.
         """
         from inspect_ai import eval_set
         from inspect_ai.log import read_eval_log
@@ -127,19 +135,20 @@ class Suite:
         chosen = [task for task in self._tasks.values() if not isinstance(task, str)]
         if not chosen:
             raise CasaError("there is nothing to run: every benchmark was skipped")
-        done, headers = eval_set(
-            chosen,
-            log_dir=str(folder),
-            log_dir_allow_dirty=True,
-            model=[self._model(name) for name in self.models],
-            limit=self.limit,
-            max_tokens=self.max_tokens,
-            max_connections=2 * self.batch_size,
-            retry_attempts=1,
-            max_tasks=1,
-            display=display,
-            log_level="warning",
-        )
+        with _told_refusals():
+            done, headers = eval_set(
+                chosen,
+                log_dir=str(folder),
+                log_dir_allow_dirty=True,
+                model=[self._model(name) for name in self.models],
+                limit=self.limit,
+                max_tokens=self.max_tokens,
+                max_connections=2 * self.batch_size,
+                retry_attempts=1,
+                max_tasks=1,
+                display=display,
+                log_level="warning",
+            )
         logs = [read_eval_log(header.location) for header in headers]
         if not done:
             failed = next((log for log in logs if log.status != "success"), None)
@@ -147,6 +156,18 @@ class Suite:
             raise CasaError(f"the run did not finish: {reason}. The same command goes on where it stopped.")
         places = {name: place for place, name in enumerate((*self.models, *self.benchmarks))}
         return sorted(logs, key=lambda log: (places[log.eval.model], places[(log.eval.metadata or {})["benchmark"]]))
+
+
+@contextmanager
+def _told_refusals() -> Iterator[None]:
+    """What inspect-ai refuses to begin with, as an error that says what to do."""
+    from inspect_ai._util.error import PrerequisiteError
+
+    try:
+        yield
+    except PrerequisiteError as error:
+        message = Text.from_markup(str(error.message)).plain.removeprefix("ERROR: ")
+        raise CasaError(f"inspect-ai does not begin: {message}") from error
 
 
 def _planned(name: str, samples: Sequence[Sample]) -> Planned:
