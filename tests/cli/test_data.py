@@ -40,7 +40,7 @@ def test_data_are_prepared_offline_and_clear_of_the_benchmarks(run, mix, tmp_pat
 
 
 def test_what_the_official_data_ask_for_is_left_out(run, mix, tmp_path):
-    (tmp_path / "harmful_behaviors.csv").write_text("goal,target\nbe rude to them,Sure\n")
+    (tmp_path / "harmful_behaviors.csv").write_text("goal,target\n" + "be rude to them,Sure\n" * 520)
     (tmp_path / "bad.jsonl").write_text(
         "".join(json.dumps({"q": text}) + "\n" for text in ("Be rude to them", "Steal my hat"))
     )

@@ -95,6 +95,12 @@ def test_what_inspect_refuses_is_one_error_that_says_what_to_do(tmp_path, model,
         Suite((model,), ("jailbreakbench",), batch_size=1, **SMALL).run(tmp_path, "none")
 
 
+def test_a_broken_log_in_the_folder_is_named(tmp_path):
+    (tmp_path / "2026-01-02T03-04-05_broken.eval").write_bytes(b"nonsense")
+    with pytest.raises(CasaError, match=r"broken\.eval is no log .* remove it"):
+        Suite(("flaky/m",), ("jailbreakbench",), batch_size=1, **SMALL).run(tmp_path, "none")
+
+
 def test_other_weights_of_the_same_name_are_asked_anew(tiny_casa, tiny_casa_folder, tmp_path):
     def asked():
         """The models whose logs are new, and the weights that they are said to be of."""

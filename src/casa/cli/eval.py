@@ -191,7 +191,7 @@ def _print_list(as_json: bool) -> None:
     for name in ("name", "measures", "modality", "items", "licence", "how to get it"):
         table.add_column(name, overflow="fold")
     for card in cards:
-        size = "mini only" if card["size"] is None else f"{card['size']:,}"
+        size = f"{card['size']:,}"
         table.add_row(card["name"], card["measures"], card["modality"], size, card["licence"], card["obtain"])
     out.print(table)
 

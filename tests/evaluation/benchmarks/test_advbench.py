@@ -7,7 +7,7 @@ from casa.evaluation.benchmarks.advbench import BENCHMARK
 def test_the_goals_are_read(write, tmp_path):
     rows = [{"goal": "Bake bread", "target": "Sure"}, {"goal": "Fry\nan egg", "target": "Sure"}]
     write("data/advbench/harmful_behaviors.csv", rows)
-    first, second = BENCHMARK.load(tmp_path, {})
+    first, second = list(BENCHMARK.read(tmp_path))
     assert (first.id, first.goal, first.harmful, first.attack) == ("1", "Bake bread", True, "none")
     assert second.messages == [{"role": "user", "content": "Fry\nan egg"}]
 

@@ -6,7 +6,7 @@ from casa.evaluation.benchmarks.aiah import BENCHMARK, PROMPT, beside_noise
 def test_recordings_are_called_after_their_category(write, tmp_path):
     for name in ("Food_Advice_1.wav", "below/Food_Advice_12.wav", "Drink.wav"):
         write(name, "")
-    items = BENCHMARK.load(tmp_path, {})
+    items = list(BENCHMARK.read(tmp_path))
     assert [item.id for item in items] == ["Drink", "Food_Advice_1", "below/Food_Advice_12"]
     assert [item.category for item in items] == ["Drink", "Food_Advice", "Food_Advice"]
     audio, text = items[1].messages[0]["content"]

@@ -66,3 +66,22 @@ def test_a_file_is_found_below_and_else_what_is_there_is_listed(write, tmp_path)
     assert find_file(tmp_path, "y.csv", "x.csv") == path
     with pytest.raises(DataError, match="it holds deep"):
         find_file(tmp_path, "z.csv")
+
+
+def test_an_incomplete_folder_is_refused_with_the_numbers_and_a_larger_one_is_told(write, tmp_path):
+    def load(n):
+        write("harmful_behaviors.csv", [{"goal": f"Bake {i} loaves", "target": "Sure"} for i in range(n)])
+        return BENCHMARKS["advbench"].load(tmp_path, {})
+
+    with pytest.raises(DataError, match=r"holds 519 of 520 items\. Clone"):
+        load(519)
+    assert len(load(520)) == 520
+    with pytest.warns(UserWarning, match="holds 521 of 520 items"):
+        load(521)
+
+
+def test_goals_under_attacks_are_counted_as_often_as_there_are_attacks(write, tmp_path):
+    write("harmful_behaviors.csv", [{"goal": f"Bake {i} loaves", "target": "Sure"} for i in range(2)])
+    for name in ("prefill", "token_injection", "dilution", "encodings", "rewrites"):
+        found = len(list(BENCHMARKS[name].read(tmp_path)))
+        assert BENCHMARKS[name].size == found * 520 / 2

@@ -4,7 +4,7 @@ from casa.evaluation.benchmarks.dilution import BENCHMARK, MINI_WORDS, WORDS
 
 def test_every_goal_is_a_paragraph_of_its_own_at_every_length(write, tmp_path):
     write("harmful_behaviors.csv", [{"goal": "Bake bread", "target": ""}])
-    items = BENCHMARK.load(tmp_path, {})
+    items = list(BENCHMARK.read(tmp_path))
     assert [item.attack for item in items] == [f"dilution {words}" for words in WORDS]
     for item, words in zip(items, WORDS, strict=True):
         text = item.messages[0]["content"]

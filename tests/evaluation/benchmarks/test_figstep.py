@@ -25,7 +25,7 @@ def official(write, tmp_path):
 
 
 def test_questions_come_with_their_images_and_the_papers_prompt(official):
-    first, second = BENCHMARK.load(official, {})
+    first, second = list(BENCHMARK.read(official))
     image, text = second.messages[0]["content"]
     assert image["image"] == official / "data/images/SafeBench/query_ForbidQI_1_2_6.png"
     assert text["text"] == PROMPT
@@ -35,9 +35,18 @@ def test_questions_come_with_their_images_and_the_papers_prompt(official):
 def test_images_are_drawn_where_there_is_no_folder_of_them(write, tmp_path):
     write("data/question/SafeBench-Tiny.csv", [row(1)])
     write("data/images/SafeBench/query_ForbidQI_1_1_6.png")  # of another numbering
-    (item,) = BENCHMARK.load(tmp_path, {})
+    (item,) = list(BENCHMARK.read(tmp_path))
     drawn = item.messages[0]["content"][0]["image"]
     assert isinstance(drawn, Image.Image) and drawn.convert("L").getextrema()[0] < 64
+
+
+def test_both_files_are_counted(official, write):
+    with pytest.raises(DataError, match="2 of 500"):
+        BENCHMARK.load(official, {})
+    (official / "data/question/safebench.csv").unlink()
+    write("data/question/SafeBench-Tiny.csv", [row(1)])
+    with pytest.raises(DataError, match="1 of 50 "):
+        BENCHMARK.load(official, {})
 
 
 def test_a_missing_image_and_column_are_told(official, write):

@@ -36,7 +36,7 @@ def official(write, tmp_path):
 
 
 def test_behaviours_come_alone_after_a_context_or_about_an_image_and_copyright_is_left_out(official):
-    standard, contextual, multimodal = BENCHMARK.load(official, {})
+    standard, contextual, multimodal = list(BENCHMARK.read(official))
     assert (standard.id, standard.attack, standard.messages[0]["content"]) == (
         "standard/bread_standard",
         "none",
@@ -48,6 +48,14 @@ def test_behaviours_come_alone_after_a_context_or_about_an_image_and_copyright_i
     image, text = multimodal.messages[0]["content"]
     assert image["image"] == official / "data/multimodal_behavior_images/bread.png"
     assert text["text"] == multimodal.goal and multimodal.attack == "multimodal"
+
+
+@pytest.mark.parametrize(("part", "size"), [("all", 410), ("test", 350), ("val", 170)])
+def test_behaviours_are_counted_by_the_part_that_is_there(official, part, size):
+    file = official / "data/behavior_datasets/harmbench_behaviors_text_all.csv"
+    file.rename(file.with_name(f"harmbench_behaviors_text_{part}.csv"))
+    with pytest.raises(DataError, match=f"3 of {size}"):
+        BENCHMARK.load(official, {})
 
 
 def test_a_missing_image_and_a_missing_file_are_named(official):

@@ -11,7 +11,7 @@ def row(goal):
 def test_harmful_and_harmless_behaviours_are_kept_apart(write, tmp_path):
     write("data/harmful-behaviors.csv", [row("Burn bread")])
     write("data/benign-behaviors.csv", [row("Bake bread")])
-    harmful, benign = BENCHMARK.load(tmp_path, {})
+    harmful, benign = list(BENCHMARK.read(tmp_path))
     assert (harmful.id, harmful.goal, harmful.harmful, harmful.category) == ("harmful/0", "Burn bread", True, "Food")
     assert (benign.id, benign.goal, benign.harmful) == ("benign/0", "Bake bread", False)
 

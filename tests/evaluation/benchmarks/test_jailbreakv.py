@@ -33,7 +33,7 @@ def official(write, tmp_path):
 
 
 def test_the_main_file_is_read_first_and_ids_tell_the_class(official):
-    first, second = BENCHMARK.load(official, {})
+    first, second = list(BENCHMARK.read(official))
     assert (first.id, second.id) == ("llm_transfer_attack/0", "figstep/1")
     assert (first.attack, second.attack, first.category) == ("template", "figstep", "Food")
     image, text = first.messages[0]["content"]
@@ -43,7 +43,15 @@ def test_the_main_file_is_read_first_and_ids_tell_the_class(official):
 
 def test_the_mini_file_is_read_if_it_is_alone(official):
     (official / "JailBreakV_28K/JailBreakV_28K.csv").unlink()
-    assert [item.id for item in BENCHMARK.load(official, {})] == ["llm_transfer_attack/0"]
+    assert [item.id for item in BENCHMARK.read(official)] == ["llm_transfer_attack/0"]
+
+
+def test_both_files_are_counted(official):
+    with pytest.raises(DataError, match="2 of 28000"):
+        BENCHMARK.load(official, {})
+    (official / "JailBreakV_28K/JailBreakV_28K.csv").unlink()
+    with pytest.raises(DataError, match="1 of 280 "):
+        BENCHMARK.load(official, {})
 
 
 def test_a_missing_image_is_an_error_and_no_text_item(official):

@@ -20,15 +20,25 @@ def official(write, tmp_path):
     return tmp_path
 
 
-def test_every_question_is_asked_in_some_prompts_drawn_the_same_each_time(official):
-    items = BENCHMARK.load(official, {})
+def test_every_question_is_asked_in_some_prompts_dealt_the_same_each_time(official):
+    items = list(BENCHMARK.read(official))
     assert Counter(item.goal for item in items) == {
         "How is bread baked?": PROMPTS_A_QUESTION,
         "How is an egg fried?": PROMPTS_A_QUESTION,
     }
-    assert items == BENCHMARK.load(official, {})
+    assert items == list(BENCHMARK.read(official))
     assert all(item.messages[0]["content"].endswith(f".\n\n{item.goal}") for item in items)
     assert {item.category for item in items} == {"Food"}
+    uses = Counter(item.id.rpartition("/")[2] for item in items)
+    assert len(uses) == 9 and max(uses.values()) == 2
+
+
+def test_missing_prompts_and_questions_are_counted(official, write):
+    with pytest.raises(DataError, match="9 of 1405 prompts"):
+        BENCHMARK.load(official, {})
+    write(PROMPTS, [{"prompt": f"Be baker {n}."} for n in range(1405)])
+    with pytest.raises(DataError, match=f"{2 * PROMPTS_A_QUESTION} of {390 * PROMPTS_A_QUESTION}"):
+        BENCHMARK.load(official, {})
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def official(write, tmp_path):
 
 
 def test_every_question_comes_in_three_forms_with_its_image_and_text(official):
-    items = BENCHMARK.load(official, {})
+    items = list(BENCHMARK.read(official))
     assert len(items) == SCENARIOS * 2 * 3
     first = {item.attack: item.messages[0]["content"] for item in items if item.id.startswith("01-Scenario/1/")}
     assert set(first) == {"SD", "SD_TYPO", "TYPO"}
@@ -50,6 +50,11 @@ def test_missing_scenarios_and_fields_are_told(official, write):
         BENCHMARK.load(official, {})
     (official / "data/processed_questions/01-Scenario.json").unlink()
     with pytest.raises(DataError, match="12 of 13"):
+        BENCHMARK.load(official, {})
+
+
+def test_a_folder_with_few_questions_is_refused_with_the_numbers(official):
+    with pytest.raises(DataError, match="78 of 5040"):
         BENCHMARK.load(official, {})
 
 

@@ -18,7 +18,7 @@ def official(write, tmp_path):
 
 
 def test_both_folder_shapes_are_read_and_ids_tell_the_image(official):
-    items = BENCHMARK.load(official, {})
+    items = list(BENCHMARK.read(official))
     assert len(items) == 14 * 2
     paired = {item.id: item for item in items if item.id.startswith("posters/a.1/")}
     assert [item.answer for item in paired.values()] == ["yes", "no"]
@@ -45,6 +45,11 @@ def test_missing_tasks_images_and_odd_lines_are_told(official, write):
         BENCHMARK.load(official, {})
     (official / ROOT / "OCR").rename(official / ROOT / "other")
     with pytest.raises(DataError, match="no folder of the tasks OCR"):
+        BENCHMARK.load(official, {})
+
+
+def test_a_folder_with_few_questions_is_refused_with_the_numbers(official):
+    with pytest.raises(DataError, match="28 of 2374"):
         BENCHMARK.load(official, {})
 
 

@@ -16,7 +16,7 @@ ROW = {
 
 def test_turns_are_parted_by_acknowledgements_and_the_user_is_last(write, tmp_path):
     write("SafeMTData/Attack_600.json", [ROW])
-    (item,) = BENCHMARK.load(tmp_path, {})
+    (item,) = list(BENCHMARK.read(tmp_path))
     assert [message["role"] for message in item.messages] == ["user", "assistant", "user", "assistant", "user"]
     assert item.messages[1]["content"] == ACKNOWLEDGEMENT
     assert item.messages[-1]["content"] == "And together?"

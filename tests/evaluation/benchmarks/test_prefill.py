@@ -8,7 +8,7 @@ from casa.evaluation.benchmarks.prefill import BENCHMARK, WORDS
 
 def test_every_goal_comes_with_every_length_of_beginning(write, tmp_path):
     write("harmful_behaviors.csv", [{"goal": "Bake bread", "target": ""}])
-    items = BENCHMARK.load(tmp_path, {})
+    items = list(BENCHMARK.read(tmp_path))
     assert [item.attack for item in items] == [f"prefill {n}" for n in WORDS]
     assert [item.id for item in items] == [f"1/prefill {n}" for n in WORDS]
     beginnings = [item.messages[1]["content"] for item in items]

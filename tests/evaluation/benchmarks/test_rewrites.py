@@ -22,6 +22,6 @@ def test_the_mini_set_has_rewrites_by_hand_of_both_classes():
 
 def test_official_goals_are_rewritten(write):
     path = write("data/advbench/harmful_behaviors.csv", [{"goal": "Bake a bread", "target": "Sure"}])
-    items = BENCHMARK.load(path.parents[2], {})
+    items = list(BENCHMARK.read(path.parents[2]))
     assert [item.attack for item in items] == ["past tense", "future tense", "paraphrase"]
     assert "bake a bread" in items[0].messages[0]["content"]

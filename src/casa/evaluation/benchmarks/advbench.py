@@ -38,20 +38,20 @@ BENCHMARK = Benchmark(
 )
 
 
-def under(attacks: Callable[[], Mapping[str, Attack]], name: str, title: str, size: int | None) -> Benchmark:
+def under(attacks: Callable[[], Mapping[str, Attack]], name: str, title: str, forms: int) -> Benchmark:
     """A benchmark that asks every goal of AdvBench under every attack; its mini set, the project's queries, harmless ones too.
 
     Args:
         attacks: makes the attacks by name, when items are loaded.
         name: of the benchmark.
         title: of the benchmark.
-        size: number of items of the official set; None for the project's own.
+        forms: how many attacks there are.
     """
     return replace(
         BENCHMARK,
         name=name,
         title=title,
-        size=size,
+        size=forms * BENCHMARK.size,
         read=lambda folder: attacked(read(folder), attacks()),
         mini=lambda queries: attacked(asked(queries, *BOTH), attacks()),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -49,36 +50,38 @@ class Benchmark:
         title: what its authors call it.
         measures: "attack" (harmful items), "over-refusal" (harmless ones, perhaps beside harmful ones) or "utility".
         modality: what its items hold.
-        size: number of items in the official set; None for the project's own.
+        size: number of items in the official set.
         licence: of the official set.
         source: where it is published.
         obtain: how one gets it.
         read: items of a folder in the official layout.
         mini: items made from the project's own held-out queries; needs nothing else.
         hub: id of a data set on the Hugging Face hub with the official layout, or None.
+        whole: number of items in a whole folder, where it depends on the files that are there; None where it is not known.
     """
 
     name: str
     title: str
     measures: Measure
     modality: str
-    size: int | None
+    size: int
     licence: str
     source: str
     obtain: str
     read: Callable[[Path], Iterable[Item]]
     mini: Callable[[Queries], Iterable[Item]]
     hub: str | None = None
+    whole: Callable[[Path], int | None] | None = None
 
     def load(self, data: str | Path | None, queries: Queries) -> list[Item]:
-        """Items of the official set, or of the mini set.
+        """Items of the official set, or of the mini set; warns if a folder holds more than the official set.
 
         Args:
             data: a folder in the official layout, "hub" to fetch the set from the hub, None for the mini set.
             queries: what the mini set is made from.
 
         Raises:
-            DataError: files, columns or media are missing; the message says which, and how the set is obtained.
+            DataError: files, columns, media or items are missing; the message says which or how many, and how the set is obtained.
         """
         if data is None:
             items = list(self.mini(queries))
@@ -92,7 +95,18 @@ class Benchmark:
         if not items:
             raise DataError(f"{self.name}: there are no items in {data or 'the mini set'}. {self.obtain}")
         require_files(self.name, [path for item in items for path in _paths(item.messages)])
+        if data is not None:
+            self._count(items, folder)
         return items
+
+    def _count(self, items: Sequence[Item], folder: Path) -> None:
+        expected = self.size if self.whole is None else self.whole(folder)
+        if expected is None or len(items) == expected:
+            return
+        told = f"{self.name}: {folder} holds {len(items)} of {expected} items"
+        if len(items) < expected:
+            raise DataError(f"{told}. {self.obtain}")
+        warnings.warn(f"{told}: it is not the official set as it was published", stacklevel=3)
 
     def _fetched(self) -> Path:
         if self.hub is None:
@@ -129,6 +143,12 @@ def find_file(folder: Path, *names: str) -> Path:
             return below[0]
     there = ", ".join(sorted(path.name for path in folder.iterdir())[:_MOST_NAMED]) or "nothing"
     raise DataError(f"{folder} holds no {' or '.join(names)}; it holds {there}")
+
+
+def whole_file(folder: Path, sizes: Mapping[str, int]) -> int:
+    """The size of the first of some files that exists, as `find_file` finds it; sizes are by relative path."""
+    found = find_file(folder, *sizes).name
+    return next(size for name, size in sizes.items() if Path(name).name == found)
 
 
 def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:

@@ -31,4 +31,4 @@ def mini(queries: Queries) -> Iterable[Item]:
     return attacked(asked(queries, *BOTH), attacks(MINI_WORDS))
 
 
-BENCHMARK = replace(advbench.under(attacks, "dilution", "Goals buried in harmless text", size=None), mini=mini)
+BENCHMARK = replace(advbench.under(attacks, "dilution", "Goals buried in harmless text", len(WORDS)), mini=mini)

@@ -19,5 +19,5 @@ def _attack(name: str) -> Attack:
 
 
 BENCHMARK = advbench.under(
-    lambda: {name: _attack(name) for name in ENCODINGS}, "encodings", "Encoded goals of AdvBench", size=None
+    lambda: {name: _attack(name) for name in ENCODINGS}, "encodings", "Encoded goals of AdvBench", len(ENCODINGS)
 )

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from casa.attacks.typography import with_key_phrase_in_a_picture
-from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user
+from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user, whole_file
 from casa.evaluation.benchmarks.derived import BOTH, asked, attacked
 
 _FOLDER = "data/behavior_datasets"
-_TEXT = tuple(f"{_FOLDER}/harmbench_behaviors_text_{part}.csv" for part in ("all", "test", "val"))
+_PARTS = {"all": 300, "test": 240, "val": 60}  # behaviours without those on copyright
+TEXT = {f"{_FOLDER}/harmbench_behaviors_text_{part}.csv": size for part, size in _PARTS.items()}
+WITH_IMAGES = 110
 _MULTIMODAL = f"{_FOLDER}/harmbench_behaviors_multimodal_all.csv"
 _IMAGES = "multimodal_behavior_images"
 _COLUMNS = ("Behavior", "BehaviorID", "SemanticCategory")
@@ -21,8 +23,13 @@ _COLUMNS = ("Behavior", "BehaviorID", "SemanticCategory")
 
 def read(folder: Path) -> Iterator[Item]:
     """The behaviours of a clone: all text ones (else the test or validation part), then those about images."""
-    yield from _texts(find_file(folder, *_TEXT))
+    yield from _texts(find_file(folder, *TEXT))
     yield from _with_images(find_file(folder, _MULTIMODAL))
+
+
+def whole(folder: Path) -> int:
+    """Number of behaviours in a whole clone, or in one with a part of the text ones."""
+    return whole_file(folder, TEXT) + WITH_IMAGES
 
 
 def _texts(file: Path) -> Iterator[Item]:
@@ -55,10 +62,11 @@ BENCHMARK = Benchmark(
     title="HarmBench (without copyright)",
     measures="attack",
     modality="text, image",
-    size=300 + 110,
+    size=_PARTS["all"] + WITH_IMAGES,
     licence="MIT",
     source="github.com/centerforaisafety/HarmBench",
     obtain="Clone the repository; it holds the images.",
     read=read,
     mini=mini,
+    whole=whole,
 )

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from casa.attacks.typography import beside_an_unrelated_picture, figstep, with_key_phrase_in_a_picture
-from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user
+from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, csv_rows, find_file, user, whole_file
 from casa.evaluation.benchmarks.derived import BOTH, SEED, asked, attacked, framed
 
-_FILES = ("JailBreakV_28K/JailBreakV_28K.csv", "JailBreakV_28K/mini_JailBreakV_28K.csv")
+FILES = {"JailBreakV_28K/JailBreakV_28K.csv": 28000, "JailBreakV_28K/mini_JailBreakV_28K.csv": 280}  # items of each
 _COLUMNS = ("id", "jailbreak_query", "redteam_query", "format", "policy", "image_path")
 
 
@@ -19,7 +19,7 @@ def read(folder: Path) -> Iterator[Item]:
 
     Ids begin with the folder of the image (`llm_transfer_attack`, `figstep` or `query_related`), the class of the item.
     """
-    file = find_file(folder, *_FILES)
+    file = find_file(folder, *FILES)
     for row in csv_rows(file, _COLUMNS):
         yield Item(
             id=f"{row['image_path'].partition('/')[0]}/{row['id']}",
@@ -52,4 +52,5 @@ BENCHMARK = Benchmark(
     read=read,
     mini=mini,
     hub="JailbreakV-28K/JailBreakV-28k",
+    whole=partial(whole_file, sizes=FILES),
 )

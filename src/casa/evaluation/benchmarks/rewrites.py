@@ -35,4 +35,4 @@ def mini(queries: Queries) -> Iterator[Item]:
             yield Item(rewrite.id, user(rewrite.text), query.text, query.malicious, query.source, name)
 
 
-BENCHMARK = replace(advbench.under(lambda: ATTACKS, "rewrites", "Rewritten goals of AdvBench", size=None), mini=mini)
+BENCHMARK = replace(advbench.under(lambda: ATTACKS, "rewrites", "Rewritten goals of AdvBench", len(ATTACKS)), mini=mini)

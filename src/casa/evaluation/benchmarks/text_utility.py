@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, find_file, user
+from casa.evaluation.benchmarks.base import Benchmark, Item, Queries, find_file, user, whole_file
 from casa.evaluation.benchmarks.json_rows import json_rows
+
+FILES = {"alpaca_eval.json": 805, "alpaca_data.json": 52002}  # instructions of each
 
 
 def read(folder: Path) -> Iterator[Item]:
     """The instructions of `alpaca_eval.json`, else of `alpaca_data.json`, with reference answers; ids are row numbers."""
-    file = find_file(folder, "alpaca_eval.json", "alpaca_data.json")
+    file = find_file(folder, *FILES)
     for number, row in enumerate(json_rows(file, ("instruction", "output")), start=1):
         text = "\n\n".join(filter(None, (row["instruction"], row.get("input"))))
         category = row.get("dataset") or file.stem
@@ -36,4 +39,5 @@ BENCHMARK = Benchmark(
     read=read,
     mini=mini,
     hub="tatsu-lab/alpaca_eval",
+    whole=partial(whole_file, sizes=FILES),
 )

@@ -29,5 +29,5 @@ ATTACKS: dict[str, Attack] = {name: partial(_injected, form=form) for name, form
 
 
 BENCHMARK = advbench.under(
-    lambda: ATTACKS, "token_injection", "Control and safety tokens in the user's text", size=None
+    lambda: ATTACKS, "token_injection", "Control and safety tokens in the user's text", len(ATTACKS)
 )
