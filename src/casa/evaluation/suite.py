@@ -13,6 +13,7 @@ from rich.text import Text
 
 from casa.errors import CasaError, MissingDependencyError
 from casa.evaluation.benchmarks import BENCHMARKS
+from casa.evaluation.logs import read_log
 from casa.evaluation.sources import checksums
 
 if TYPE_CHECKING:
@@ -128,13 +129,18 @@ class Suite:
 
         Raises:
             CasaError: an item could not be asked, or inspect-ai does not begin: a model is unknown, a key or a package missing.
+            DataError: a log in the folder is broken.
         """
         from inspect_ai import eval_set
-        from inspect_ai.log import read_eval_log
+        from inspect_ai.log import list_eval_logs, read_eval_log
 
         chosen = [task for task in self._tasks.values() if not isinstance(task, str)]
         if not chosen:
             raise CasaError("there is nothing to run: every benchmark was skipped")
+        for info in list_eval_logs(str(folder)):
+            read_log(
+                info.name, header_only=True
+            )  # inspect-ai reads all that lie there, and does not name one that is broken
         with _told_refusals():
             done, headers = eval_set(
                 chosen,
