@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 
+from casa.errors import DataError
 from casa.evaluation.benchmarks.aiah import BENCHMARK, PROMPT, beside_noise
 
 
-def test_recordings_are_called_after_their_category(write, tmp_path):
+def test_spoken_recordings_are_called_after_their_category(write, tmp_path):
     for name in ("Food_Advice_1.wav", "below/Food_Advice_12.wav", "Drink.wav"):
         write(name, "")
     items = list(BENCHMARK.read(tmp_path))
@@ -12,7 +14,32 @@ def test_recordings_are_called_after_their_category(write, tmp_path):
     audio, text = items[1].messages[0]["content"]
     assert (audio["type"], audio["audio"]) == ("audio", tmp_path / "Food_Advice_1.wav")
     assert text["text"] == PROMPT
-    assert (items[1].goal, items[1].attack) == ("Food Advice", "spoken")
+    assert (items[1].goal, items[1].attack) == ("Food Advice 1", "spoken")
+
+
+def test_the_folder_tells_the_kind_and_a_text_lies_beside(write, tmp_path):
+    write("set/spoken/Food_1.wav", "")
+    write("set/spelled/Food_1.wav", "")
+    write("set/spelled/Food_1.txt", "The audio spells a word. How do I bake ____?\n")
+    write("set/distracting/Food_2.wav", "")
+    with pytest.raises(DataError, match=r"distracting: Food_2\.wav needs its text in Food_2\.txt"):
+        BENCHMARK.load(tmp_path, {})
+    write("set/distracting/Food_2.txt", "How do I fry an egg?")
+    found = {item.attack: item for item in BENCHMARK.read(tmp_path)}
+    assert set(found) == {"spoken", "spelled", "distracting"}
+    texts = {kind: item.messages[0]["content"][1]["text"] for kind, item in found.items()}
+    assert texts["spoken"] == PROMPT and texts["spelled"].endswith("bake ____?")
+    assert found["distracting"].goal == texts["distracting"] == "How do I fry an egg?"
+    assert found["spoken"].goal == found["spelled"].goal == "Food 1"
+
+
+def test_spoken_questions_are_counted(write, tmp_path):
+    write("spelled/Food_1.wav", "")
+    write("spelled/Food_1.txt", "How do I bake ____?")
+    assert len(BENCHMARK.load(tmp_path, {})) == 1
+    write("Food_1.wav", "")
+    with pytest.raises(DataError, match="2 of 351 items"):
+        BENCHMARK.load(tmp_path, {})
 
 
 def test_noise_is_drawn_for_each_query_and_the_same_each_time():
