@@ -11,15 +11,20 @@ import pytest
 import yaml
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
-from casa import CasaModel
+from casa import CasaConfig, CasaModel
 from casa.errors import CheckpointError
 from casa.evaluation.table_parts import percent
 from casa.hashing import sha256_of
 from casa.hub import push
+from casa.model.bases import load_base, load_processor
 from casa.model.checkpoint import read_config
-from tiny import user
+from casa.model.quantization import kept_layers
+from casa.training.plan import plan_recipe
+from tiny import make_tiny_base, user
 
 RESULTS = Path(__file__).parents[1] / "results"
+NANO = Path(__file__).parents[1] / "recipes" / "nano.yaml"
+OLD, NEW = "a" * 40, "b" * 40
 FILES = {
     "README.md",
     "adapter_config.json",
@@ -160,3 +165,64 @@ def test_a_folder_needs_no_network(tiny_casa_folder, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", refused)
     monkeypatch.setattr(socket.socket, "connect", refused)
     assert CasaModel.from_pretrained(tiny_casa_folder).classify(user("hi"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory, nano_folder):
+    """The hub's cache with org/base at two commits: the tag v1 is the old one, main has moved on."""
+    cache = tmp_path_factory.mktemp("cache")
+    repository = cache / "models--org--base"
+    (repository / "refs").mkdir(parents=True)
+    for seed, (name, commit) in enumerate({"v1": OLD, "main": NEW}.items()):
+        make_tiny_base(nano_folder, seed).save_pretrained(repository / "snapshots" / commit)
+        load_processor("casa-nano").save_pretrained(repository / "snapshots" / commit)
+        (repository / "refs" / name).write_text(commit)
+    return cache
+
+
+@pytest.fixture
+def trained_on_v1(cache, tmp_path):
+    """A model on the tag v1 of its base model."""
+    where = {"revision": "v1", "cache_dir": cache}
+    casa = CasaModel.attach(load_base("org/base", **where), load_processor("org/base", **where), CasaConfig(), r=2)
+    casa.save_pretrained(tmp_path / "casa")
+    return casa.eval(), tmp_path / "casa"
+
+
+def test_a_model_finds_the_commit_of_its_base_model_again_after_the_branch_has_moved(trained_on_v1, cache):
+    casa, folder = trained_on_v1
+    assert read_config(folder)["base_model"]["revision"] == OLD
+    loaded = CasaModel.from_pretrained(folder, cache_dir=cache)
+    assert loaded.classify(user("hi")).p_unsafe == pytest.approx(casa.classify(user("hi")).p_unsafe, abs=1e-5)
+
+
+def test_another_revision_of_the_base_model_can_be_named_and_is_compared(trained_on_v1, cache):
+    _, folder = trained_on_v1
+    assert CasaModel.from_pretrained(folder, cache_dir=cache, base_revision="v1")
+    with pytest.raises(CheckpointError, match="other weights"):
+        CasaModel.from_pretrained(folder, cache_dir=cache, base_revision="main")
+
+
+def test_a_base_model_that_is_sent_under_another_name_is_not_said_to_have_the_commit_of_this_one(hub, trained_on_v1):
+    _, folder = trained_on_v1
+    push(folder, "me/same")
+    push(folder, "me/moved", base_model="org/copy")
+    assert read_config(hub.store / "me" / "same")["base_model"]["revision"] == OLD
+    assert "revision" not in read_config(hub.store / "me" / "moved")["base_model"]
+
+
+def test_which_layers_stay_whole_is_read_from_the_named_cache_and_revision(cache):
+    assert "lm_head" in kept_layers("org/base", cache_dir=cache, revision="v1")
+    with pytest.raises(OSError, match="cached files"):
+        kept_layers("org/base", cache_dir=cache, revision="v2")
+
+
+def test_a_recipe_names_the_revision_of_its_base_model(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    size = ("--max_train_examples", "24", "--per_device_train_batch_size", "4", "--output_dir", str(tmp_path / "run"))
+    problems = {
+        name: plan_recipe(NANO, ["--base_model", "org/base", "--base_revision", name, *size]).problems
+        for name in ("v1", "v2")
+    }
+    assert problems["v1"] == []
+    assert [problem.split(":")[0] for problem in problems["v2"]] == ["base model"]

@@ -60,7 +60,9 @@ def push(
     from huggingface_hub import HfApi
 
     content = read_config(folder)
-    base = {**content["base_model"], "name": base_model or content["base_model"]["name"]}
+    base = content["base_model"]
+    if base_model not in (None, base["name"]):
+        base = {**{name: base[name] for name in base if name != "revision"}, "name": base_model}
     if Path(base["name"]).is_dir() or Path(base["name"]).is_absolute():
         raise CheckpointError(
             f"others do not have the folder {base['name']}; give the base model's hub id as base_model"

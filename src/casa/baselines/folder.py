@@ -11,7 +11,7 @@ from typing import Any
 from casa.errors import CheckpointError
 from casa.hashing import is_intact, sha256_of
 from casa.model.attach import describe
-from casa.model.bases import load_base
+from casa.model.bases import load_base, pinned
 from casa.model.checkpoint import (
     ADAPTER_CONFIG_FILE,
     ADAPTER_FILE,
@@ -99,7 +99,7 @@ def base_of(folder: Path, saved: Saved) -> Any:
     Raises:
         CheckpointError: the weights that are found under its name are others.
     """
-    base = load_base(saved.base_model["name"])
+    base = load_base(saved.base_model["name"], **pinned(saved.base_model))
     require_same_base(saved.base_model, describe(base), folder)
     return base
 

@@ -14,7 +14,7 @@ from casa.baselines.pretrained import Undefended
 from casa.baselines.run import Run
 from casa.errors import CasaError
 from casa.method.config import SAFETY_PROMPT, CasaConfig
-from casa.model.bases import load_base, load_processor
+from casa.model.bases import load_base, load_processor, pinned
 from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import CONFIG_FILE, read_config, resolve
 from casa.training import ranks
@@ -101,7 +101,7 @@ def train_method(method: str, path: Path, overrides: list[str]) -> dict[str, Any
 
 def _chat(model: Any, saved: Saved) -> Undefended:
     """Plain chat with a model in the format that the folder names."""
-    processor = load_processor(saved.base_model["name"])
+    processor = load_processor(saved.base_model["name"], **pinned(saved.base_model))
     return Undefended.around(model, processor, CasaConfig(safety_prompt=saved.safety_prompt))
 
 
@@ -131,7 +131,7 @@ def _load_adapter(folder: Path, saved: Saved) -> Defence:
 
 def _load_guard(folder: Path, saved: Saved) -> Defence:
     settings = guard.GuardSettings(**saved.settings)
-    processor = load_processor(saved.base_model["name"])
+    processor = load_processor(saved.base_model["name"], **pinned(saved.base_model))
     judge = guard.guard_around(adapted_base(folder, saved), processor, settings, saved.threshold)
     return guard.Guarded(judge, _chat(base_of(folder, saved), saved))
 

@@ -11,7 +11,7 @@ from transformers.generation.streamers import TextStreamer
 
 from casa.method.config import CasaConfig
 from casa.method.tokens import add_safety_tokens
-from casa.model.bases import load_base, load_processor
+from casa.model.bases import load_base, load_processor, pinned
 from casa.model.batching import by_answer, is_batch, model_inputs, with_given_ids
 from casa.model.checkpoint import read_config, resolve
 from casa.model.families import tokenizer_of, untrained_media
@@ -42,8 +42,8 @@ class Undefended:
         """
         content = read_config(resolve(source))
         config = replace(CasaConfig.from_dict(content["casa"]), safety_prompt=None)  # the prompt belongs to the defence
-        name = content["base_model"]["name"]
-        return cls.around(load_base(name), load_processor(name), config)
+        name, files = content["base_model"]["name"], pinned(content["base_model"])
+        return cls.around(load_base(name, **files), load_processor(name, **files), config)
 
     @classmethod
     def around(cls, model: Any, processor: Any, config: CasaConfig) -> Undefended:

@@ -189,10 +189,12 @@ def refused_media(source: str) -> frozenset[str]:
     """Media that the base model of a CASA model declares untrained."""
     from transformers import AutoConfig
 
+    from casa.model.bases import pinned
     from casa.model.checkpoint import read_config, resolve
     from casa.model.embedded import base_source
 
-    config = AutoConfig.from_pretrained(base_source(read_config(resolve(source))["base_model"]["name"]))
+    base = read_config(resolve(source))["base_model"]
+    config = AutoConfig.from_pretrained(base_source(base["name"]), **pinned(base))
     inner = getattr(config, "thinker_config", None) or config
     return frozenset(getattr(inner, "untrained_media", None) or ())
 

@@ -51,9 +51,15 @@ def adapted(base_model: Any, tokens: SafetyTokens, lora: dict[str, Any]) -> Any:
 
 
 def describe(base_model: Any) -> dict[str, str]:
-    """Name and fingerprint of a base model, to recognise it when an adapter is loaded."""
+    """Name and fingerprint of a base model, to recognise it when an adapter is loaded; of one on the hub its commit too."""
     name = getattr(base_model.config, "embedded_name", None) or base_model.config.name_or_path
-    return {"name": str(name), "fingerprint": fingerprint(base_model), "layers": layers_digest(base_model)}
+    commit = getattr(base_model, "hub_commit", None)
+    return {
+        "name": str(name),
+        "fingerprint": fingerprint(base_model),
+        "layers": layers_digest(base_model),
+        **({"revision": commit} if commit else {}),
+    }
 
 
 def fingerprint(base_model: Any) -> str:

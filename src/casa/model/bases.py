@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,21 +26,31 @@ def load_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) ->
         options: further arguments of `from_pretrained` (device_map, revision, quantization_config, gguf_file ...).
     """
     source = base_source(source)
-    loader, _ = _loader(source, **{k: v for k, v in options.items() if k in SOURCE_OPTIONS})
-    model: nn.Module = loader.from_pretrained(source, dtype=dtype, **options)
+    if commit := _commit(source, **_of_source(options)):
+        options["revision"] = commit  # so that a branch cannot move between config and weights
+    loader, _ = _loader(source, **_of_source(options))
+    model: Any = loader.from_pretrained(source, dtype=dtype, **options)
+    model.hub_commit = commit
     if "device_map" not in options and "quantization_config" not in options and torch.cuda.is_available():
         model = model.to("cuda")
-    return model.eval()
+    loaded: nn.Module = model.eval()
+    return loaded
 
 
-def empty_base(source: str, dtype: torch.dtype | str = "auto") -> nn.Module:
+def pinned(base: Mapping[str, str]) -> dict[str, str]:
+    """Options that load the very files of a base model as `casa.model.attach.describe` tells of it; none if it lay in a folder."""
+    return {"revision": base["revision"]} if "revision" in base else {}
+
+
+def empty_base(source: str, dtype: torch.dtype | str = "auto", **options: Any) -> nn.Module:
     """The model that `load_base` would load, without its weights: only the config is read, all tensors are on the meta device.
 
     Args:
         source: hub id, folder, or "casa-nano".
         dtype: "auto" for the one that the config names.
+        options: as in `load_base`; of them, those that say where the config comes from.
     """
-    _, config = _loader(base_source(source))
+    _, config = _loader(base_source(source), **_of_source(options))
     if dtype == "auto":
         dtype = getattr(config, "dtype", None) or torch.float32
     with torch.device("meta"):
@@ -70,6 +82,26 @@ def load_processor(source: str, **options: Any) -> Any:
     """The processor of a multimodal checkpoint, or the tokenizer of a text-only one."""
     from transformers import AutoProcessor
 
-    return AutoProcessor.from_pretrained(
-        base_source(source), **{k: v for k, v in options.items() if k in SOURCE_OPTIONS}
+    return AutoProcessor.from_pretrained(base_source(source), **_of_source(options))
+
+
+def _of_source(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in SOURCE_OPTIONS}
+
+
+def _commit(source: str, gguf_file: str | None = None, **where: Any) -> str | None:
+    """The commit that a hub id's files are of; None for a folder."""
+    from transformers.utils import CONFIG_NAME
+    from transformers.utils.hub import cached_file, extract_commit_hash
+
+    if Path(source).is_dir():
+        return None
+    file = cached_file(
+        source,
+        gguf_file or CONFIG_NAME,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+        **where,
     )
+    commit: str | None = extract_commit_hash(file, None)
+    return commit

@@ -19,7 +19,7 @@ from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 from casa.model import embedded
 from casa.model.attach import add_token_rows, describe, fresh_attention
-from casa.model.bases import load_base, load_processor
+from casa.model.bases import load_base, load_processor, pinned
 from casa.model.layouts import renamed_config, renaming, require_same_names
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def load(
     dtype: torch.dtype | str = "auto",
     overrides: dict[str, Any] | None = None,
     revision: str | None = None,
+    base_revision: str | None = None,
     **options: Any,
 ) -> CasaModel:
     """Loads a trained CASA model, after checking that every piece is there, unaltered, and fits the base model.
@@ -100,6 +101,8 @@ def load(
         dtype: of the base model.
         overrides: fields of CasaConfig to change (threshold, gate, safety_prompt).
         revision: of the CASA model, if it is a hub id.
+        base_revision: of the base model, if that is a hub id; None takes the commit that the adapter was trained on,
+            where it is known.
         options: further arguments of the base model's `from_pretrained` (device_map, quantization_config ...); `token`, `cache_dir`
             and `local_files_only` serve both downloads. Nothing is fetched unless `source` or the base model is a hub id, and
             then nothing with `local_files_only` or HF_HUB_OFFLINE=1.
@@ -116,6 +119,8 @@ def load(
     content = read_config(folder)
     config = CasaConfig.from_dict({**content["casa"], **(overrides or {})})
     name = base_model or content["base_model"]["name"]
+    known = {} if base_model else pinned(content["base_model"])
+    options |= {"revision": base_revision} if base_revision else known
     processor = load_processor(name, **options)
     base = load_base(name, dtype, **options)
     require_same_base(content["base_model"], describe(base), folder)

@@ -26,11 +26,12 @@ def quantized_layers(model: Any) -> dict[str, nn.Linear]:
     return {name: module for name, module in model.named_modules() if module in inside}
 
 
-def four_bit(source: str) -> Any:
+def four_bit(source: str, **options: Any) -> Any:
     """The `quantization_config` that loads a base model in 4 bits (NF4, scales quantised too, bfloat16 in between).
 
     Args:
         source: hub id, folder, or "casa-nano"; only its config is read.
+        options: of `empty_base`: where the config comes from (revision, token, cache_dir, local_files_only).
 
     Raises:
         MissingDependencyError: bitsandbytes is not installed.
@@ -45,13 +46,13 @@ def four_bit(source: str) -> Any:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=kept_layers(source),
+        llm_int8_skip_modules=kept_layers(source, **options),
     )
 
 
-def kept_layers(source: str) -> list[str]:
-    """Names of the linear layers that keep their type: towers, projections, LM head; only the config is read."""
-    model = empty_base(source)
+def kept_layers(source: str, **options: Any) -> list[str]:
+    """Names of the linear layers that keep their type: towers, projections, LM head; only the config is read, as by `four_bit`."""
+    model = empty_base(source, **options)
     quantized = quantized_layers(model)
     linear = (name for name, module in model.named_modules() if isinstance(module, nn.Linear))
     return [name for name in linear if name not in quantized]

@@ -112,8 +112,8 @@ def plan_recipe(path: Path, overrides: list[str]) -> Plan:
     recipe, problems = plan.recipe, plan.problems
     chat = None
     with _noted(problems, "base model"):
-        processor = load_processor(recipe.base_model)
-        base = empty_base(recipe.base_model, recipe.weight_dtype)
+        processor = load_processor(recipe.base_model, **recipe.base_options)
+        base = empty_base(recipe.base_model, recipe.weight_dtype, **recipe.base_options)
         with _noted(problems, "safety tokens"):
             plan.tokens = add_token_rows(base, processor, plan.config)
             _require_words(tokenizer_of(processor), plan.config)

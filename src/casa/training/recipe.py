@@ -48,6 +48,7 @@ class Recipe:
 
     Attributes:
         base_model: hub id, folder, or "casa-nano".
+        base_revision: branch, tag or commit of a hub id; None for its main branch. The model records the commit.
         init_from: CASA model to go on from ("casa-nano", a folder, or a hub id), trained on this base model or a fine-tuned variant
             of it; None starts afresh.
         dtype: type of the base model's weights; adapters are always float32.
@@ -79,6 +80,7 @@ class Recipe:
     """
 
     base_model: str = field(metadata={"help": "hub id, folder, or casa-nano"})
+    base_revision: str | None = None
     init_from: str | None = None
     dtype: Literal["float32", "bfloat16", "auto"] = "auto"
     quantization: Literal["none", "4bit"] = "none"
@@ -142,6 +144,11 @@ class Recipe:
     def lora(self) -> dict[str, Any]:
         """The adapters' shape, as arguments of `peft.LoraConfig`."""
         return {"r": self.lora_r, "lora_alpha": self.lora_alpha, "lora_dropout": self.lora_dropout}
+
+    @property
+    def base_options(self) -> dict[str, str]:
+        """Which of the base model's files to load, as arguments of `load_base`."""
+        return {"revision": self.base_revision} if self.base_revision else {}
 
     @property
     def weight_dtype(self) -> Any:
@@ -261,8 +268,10 @@ def loaded_base(recipe: Recipe, config: CasaConfig) -> tuple[Any, Any, ChatForma
     from casa.model.messages import ChatFormat
     from casa.model.quantization import four_bit
 
-    processor = load_processor(recipe.base_model)
-    options = {} if recipe.quantization == "none" else {"quantization_config": four_bit(recipe.base_model)}
+    options: dict[str, Any] = {**recipe.base_options}
+    if recipe.quantization == "4bit":
+        options["quantization_config"] = four_bit(recipe.base_model, **recipe.base_options)
+    processor = load_processor(recipe.base_model, **options)
     base = load_base(recipe.base_model, recipe.weight_dtype, **options)
     return base, processor, ChatFormat(processor, add_safety_tokens(tokenizer_of(processor), config), config)
 
