@@ -1,5 +1,6 @@
 """Whole training runs on a tiny model: they end, they learn, and a killed one goes on as if nothing had happened."""
 
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from casa.method.tokens import SafetyTokens
 from casa.model.checkpoint import read_config, write_config
 from casa.training.balanced_trainer import newest_checkpoint
 from casa.training.recipe import read_recipe, run_recipe
+from casa.training.run_folder import claim_of
 from casa.training.trainer import CasaTrainer
 
 NANO = Path(__file__).parents[2] / "recipes" / "nano.yaml"
@@ -126,6 +128,30 @@ def test_a_folder_of_another_run_is_refused(uninterrupted, tiny_base_folder):
         run_recipe(NANO, overrides(tiny_base_folder, uninterrupted, "--gate", "scale"))
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("lr_scheduler_type", "linear"), ("warmup_steps", "0.5"), ("max_grad_norm", "9"), ("bf16", "true")],
+)
+def test_a_run_belongs_to_the_way_it_steps(tmp_path, field, value):
+    def claim(*more):
+        return claim_of(*read_recipe(NANO, ["--output_dir", str(tmp_path), "--use_cpu", "true", *more]))
+
+    assert claim(f"--{field}", value) != claim()
+    assert json.loads(json.dumps(claim())) == claim(), "it is compared with what was written"
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+def test_data_files_of_one_name_are_told_apart(tmp_path, changed):
+    files = [tmp_path / name / "queries.jsonl" for name in ("one", "two")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("{}")
+    fields = ["--train_files", *map(str, files), "--output_dir", str(tmp_path / "run"), "--use_cpu", "true"]
+    before = claim_of(*read_recipe(NANO, fields))
+    files[changed].write_text("{ }")
+    assert claim_of(*read_recipe(NANO, fields)) != before
+
+
 def test_a_training_whose_loss_is_no_number_stops(tiny_base_folder, tmp_path):
     with pytest.raises(UnsafeStateError, match="not finite"):
         run_recipe(NANO, overrides(tiny_base_folder, tmp_path, "--token_learning_rate", "1e38", "--max_grad_norm", "0"))
@@ -150,6 +176,7 @@ def test_a_checkpoint_that_a_kill_left_incomplete_is_passed_over(uninterrupted, 
         (["--colour", "red"], "unknown field"),
         (["--gate", "multiply"], "gate"),
         (["--tau", "0"], "tau"),
+        (["--safety_tokens", "words"], "safety_tokens"),
         (["--lora_r", "0", "--jailbreak_share", "1.5"], r"jailbreak_share must be in \[0, 1\]; .*lora_r"),
     ],
 )
@@ -193,6 +220,15 @@ def test_a_run_can_start_from_a_model_of_a_fine_tuned_variant(uninterrupted, tin
     more = ("--init_from", str(start), "--max_steps", "1", *FROZEN)
     run_recipe(NANO, overrides(tiny_base_folder, tmp_path / "run", *more))
     assert same(weights(tmp_path / "run"), weights(uninterrupted))
+
+
+def test_a_run_can_train_with_existing_words_as_safety_tokens(tiny_base_folder, tmp_path):
+    more = ("--safety_tokens", "existing", "--max_steps", "2")
+    run_recipe(NANO, overrides(tiny_base_folder, tmp_path, *more))
+    assert read_config(tmp_path)["tokens"] == {"safe": 2991, "unsafe": 20408}
+    trained = load_file(tmp_path / "adapter_model.safetensors")
+    assert trained and all("lora_" in name for name in trained)
+    assert CasaModel.from_pretrained(tmp_path).classify([{"role": "user", "content": "safe?"}])
 
 
 def test_going_on_from_a_model_of_another_base_is_refused(tiny_base_folder, tmp_path):

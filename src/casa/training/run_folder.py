@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 RUN_FILE = "run.json"
 _RATES = ("learning_rate", "token_learning_rate", "attention_learning_rate", "attention_weight_decay", "weight_decay")
+_STEPS = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "max_grad_norm", "bf16", "fp16", "optim")
 _SHAPE = ("num_train_epochs", "max_steps", "step_batch_size", "seed")  # not how many ranks share a step
 
 
@@ -51,9 +54,20 @@ def claim_of(recipe: Recipe, config: CasaConfig, training: CasaTrainingArguments
     return {
         "recipe": asdict(recipe),
         "casa": asdict(config),
-        "training": {name: getattr(training, name) for name in (*_RATES, *_SHAPE)},
-        "data": {path.name: sha256_of(path) for path in files if path.is_file()},
+        "training": {name: getattr(training, name) for name in (*_RATES, *_STEPS, *_SHAPE)},
+        "data": _checksums(path for path in files if path.is_file()),
     }
+
+
+def _checksums(files: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 by file name; further files of one name have their number behind it."""
+    found: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for path in files:
+        seen[path.name] += 1
+        number = f" ({seen[path.name]})" if seen[path.name] > 1 else ""
+        found[path.name + number] = sha256_of(path)
+    return found
 
 
 def runs_before(summary: Path | None) -> list[dict[str, Any]]:
