@@ -5,6 +5,7 @@ import pytest
 from inspect_ai.model import ChatMessageUser, GenerateConfig
 
 from casa.errors import MessageError
+from casa.evaluation.harness import provider
 from casa.evaluation.harness.conversion import VERDICT
 from casa.evaluation.harness.provider import CasaAPI, UndefendedAPI
 from tiny import user
@@ -51,6 +52,40 @@ def test_requests_that_wait_share_a_batch_up_to_its_size(api, monkeypatch):
     monkeypatch.setattr(api, "outputs", lambda chats, settings: sizes.append(len(chats)) or outputs(chats, settings))
     asked(api, [ChatMessageUser(content=f"{i}") for i in range(9)])
     assert sum(sizes) == 9 and max(sizes) == 4 and len(sizes) <= 4
+
+
+def in_batches(api, lengths):
+    """Lengths of conversations by batch, if all wait at once."""
+    api._waiting.extend(provider._Request(user("x" * length), {}) for length in lengths)
+    batches = []
+    while api._waiting:
+        oldest = api._waiting[0]
+        batch = api._next_batch()
+        assert oldest in batch
+        batches.append(sorted(request.length for request in batch))
+    return batches
+
+
+def test_batches_hold_conversations_of_like_length_and_the_oldest_is_among_them(api, monkeypatch):
+    monkeypatch.setattr(provider, "_CHARACTERS", 100)  # of four conversations: 400 with padding
+    assert in_batches(api, [10, 150, 12, 151, 11, 152]) == [[10, 11, 12], [150, 151], [152]]
+    assert in_batches(api, [1000, 10, 90, 100, 110]) == [[1000], [10, 90, 100], [110]]
+    assert in_batches(api, [5] * 9) == [[5] * 4, [5] * 4, [5]]
+    assert in_batches(api, [0, 0]) == [[0, 0]]
+
+
+def test_requests_with_other_settings_wait_for_their_own_batch(api):
+    api._waiting.extend(provider._Request(user("x"), {"max_new_tokens": n}) for n in (1, 2, 1))
+    assert [len(api._next_batch()) for _ in range(2)] == [2, 1]
+
+
+def test_a_medium_is_as_long_as_a_text_of_as_many_tokens():
+    parts = [
+        {"type": "image", "image": "a.png"},
+        {"type": "text", "text": "What?"},
+        {"type": "audio", "audio": "a.wav"},
+    ]
+    assert provider._Request([{"role": "user", "content": parts}], {}).length == 2 * provider._MEDIUM + 5
 
 
 def test_a_bad_conversation_fails_alone(api):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import anyio
@@ -20,9 +21,11 @@ from casa.model.casa_model import CasaModel
 from casa.model.messages import ChatFormat
 
 _DEFAULT_TOKENS = 256
+_CHARACTERS = 4096  # of a conversation; of longer ones a batch holds fewer, so that it takes no more memory
+_MEDIUM = 1600  # characters that take as many tokens as a common picture or clip
 
 
-@dataclass
+@dataclass(eq=False)
 class _Request:
     """One call of `generate`, and what became of it.
 
@@ -36,12 +39,22 @@ class _Request:
     settings: dict[str, Any]
     outcome: ModelOutput | Exception | None = None
 
+    @cached_property
+    def length(self) -> int:
+        """About how long the prompt is, in characters; a medium counts as so many."""
+        contents = (message["content"] for message in self.conversation)
+        return sum(len(c) if isinstance(c, str) else sum(map(_length, c)) for c in contents)
+
+
+def _length(part: dict[str, Any]) -> int:
+    return len(part["text"]) if part["type"] == "text" else _MEDIUM
+
 
 class BatchedAPI(ModelAPI):
     """A model in this process that answers the requests that wait together.
 
-    Whoever gets the turn answers all that have come in meanwhile, so that batches fill up by themselves under load and a lone
-    request never waits.
+    Whoever gets the turn answers those that have come in meanwhile and are of like length, so that batches fill up by themselves
+    under load and a lone request never waits.
 
     Attributes:
         chat: the model's chat format.
@@ -51,7 +64,7 @@ class BatchedAPI(ModelAPI):
         base_url: not used.
         api_key: not used.
         config: inspect-ai's defaults for decoding.
-        batch_size: most conversations at once.
+        batch_size: most conversations at once; of long ones fewer, as what they take grows with the longest of them.
     """
 
     chat: ChatFormat
@@ -100,9 +113,14 @@ class BatchedAPI(ModelAPI):
         return request.outcome
 
     def _next_batch(self) -> list[_Request]:
-        """The longest waiting request and others with its settings."""
-        settings = self._waiting[0].settings
-        batch = [request for request in self._waiting if request.settings == settings][: self._batch_size]
+        """The request that has waited longest, and others with its settings and of like length, as many as fit."""
+        first, room = self._waiting[0], self._batch_size * _CHARACTERS
+        alike = [request for request in self._waiting if request.settings == first.settings]
+        batch: list[_Request] = []
+        for request in sorted(alike, key=lambda request: abs(request.length - first.length)):
+            longest = max(one.length for one in (*batch, request))
+            if not batch or (len(batch) < self._batch_size and longest * (len(batch) + 1) <= room):
+                batch.append(request)
         for request in batch:
             self._waiting.remove(request)
         return batch
