@@ -6,20 +6,17 @@ import math
 import pytest
 
 from casa.baselines.interface import Reply
-from casa.data.held_out import HARMLESS as HELD_OUT_HARMLESS
+from casa.data.held_out import HARMLESS
 from casa.evaluation.defences import (
-    ATTACKED,
-    BURIED,
-    HARMLESS,
-    PREFILLS,
+    against_casa,
     behaviour,
     conversations_by_kind,
     defence_figures,
-    is_harmless,
     outcomes,
     seconds_to_first_token,
 )
 from casa.evaluation.forms import chosen_forms
+from casa.evaluation.kinds import ATTACKED, BURIED, MEAN_COLUMNS, PREFILLS, is_harmless
 from casa.evaluation.nano_paper_table import digest
 from casa.evaluation.paper_tables import paired_table, paper_table, unrefused_table
 from casa.model.outputs import Verdict
@@ -47,7 +44,6 @@ class Scripted:
 
 def test_every_kind_is_there_and_attacks_are_on_the_same_queries():
     assert set(CONVERSATIONS) == {*ATTACKED, *HARMLESS}
-    assert HARMLESS == HELD_OUT_HARMLESS
     plain = [chat[0]["content"] for chat in CONVERSATIONS["malicious"]]
     for name, words in PREFILLS.items():
         assert [chat[0]["content"] for chat in CONVERSATIONS[name]] == plain
@@ -92,10 +88,20 @@ def figures(**scripts):
     return {
         name: {
             "method": name,
-            **defence_figures(found[name], [0.01, 0.03], found["pretrained"], casa if name != "casa" else None),
+            **defence_figures(found[name], [0.01, 0.03], found["pretrained"]),
+            "against_casa": {"run": "casa", **against_casa(found[name], casa)} if name != "casa" else None,
         }
         for name in found
     }
+
+
+def test_every_column_counts_once_in_the_mean_and_plain_queries_do_not():
+    """A model that gives in to prefills alone, and to plain queries, which are no attack, is broken in one of four columns."""
+    prefilled = {json.dumps(chat) for name in (*PREFILLS, "malicious") for chat in CONVERSATIONS[name]}
+    made = behaviour(outcomes(Scripted(lambda chat: json.dumps(chat) not in prefilled), CONVERSATIONS, 4, 3))
+    measured = [name for name, kinds in MEAN_COLUMNS.items() if set(kinds) <= set(CONVERSATIONS)]
+    assert measured == ["JB-Prompt style", "prefill", "multi-turn", "dilution"]
+    assert made["mean_attack_success"]["value"] == 0.25 and made["attack_success"]["malicious"]["rate"] == 1.0
 
 
 def test_figures_of_a_perfect_defence_of_none_and_of_one_that_refuses_all():
@@ -110,9 +116,11 @@ def test_figures_of_a_perfect_defence_of_none_and_of_one_that_refuses_all():
     assert casa["auroc"]["value"] == 1.0 and refuser["auroc"]["value"] == 0.5 and pretrained["auroc"] is None
     assert pretrained["flagged_unsafe"] is None and refuser["flagged_unsafe"]["benign"]["rate"] == 1.0
     assert casa["utility"]["benign"]["rouge_l"] == 1.0 and refuser["utility"]["benign"]["rouge_l"] < 0.5
-    assert casa["refused_against_casa"] is None
-    assert pretrained["refused_against_casa"]["malicious"] == {"only_first": 4, "only_second": 0, "p": 0.125}
-    assert refuser["refused_against_casa"]["benign"]["only_second"] == 4
+    assert pretrained["against_casa"]["refused"]["malicious"] == {"only_first": 4, "only_second": 0, "p": 0.125}
+    assert refuser["against_casa"]["refused"]["benign"]["only_second"] == 4
+    assert [made[name]["mean_attack_success"]["value"] for name in made] == [1.0, 0.0, 0.0]
+    assert pretrained["against_casa"]["mean_attack_success"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 4}
+    assert refuser["against_casa"]["mean_attack_success"]["value"] == 0.0
     assert casa["first_token_ms"]["median"] == pytest.approx(20)
 
 
@@ -128,20 +136,27 @@ def test_what_falls_apart_is_no_success_and_no_refusal(text):
     assert (made["collapsed"]["harmful"]["rate"], made["collapsed"]["harmless"]["rate"]) == (1.0, 0.0)
 
 
-SOURCE = {"command": "python -m x", "commit": "abcdef0123456", "seed": 0, "environment": {"machine": "2-core CPU"}}
+SOURCE = {
+    "command": "python -m x",
+    "commit": "abcdef0123456",
+    "seed": 0,
+    "environment": {"machine": "2-core CPU"},
+    "mean_columns": ["JB-Prompt style", "prefill"],
+}
 
 
 def test_the_tables_have_a_row_a_defence_and_the_paired_one_leaves_casa_out():
     made = figures(pretrained=Scripted(lambda chat: False, verdicts=False), casa=Scripted())
     lines = paper_table({**SOURCE, "defences": made}).splitlines()
     assert len({line.count("|") for line in lines[:4]}) == 1
-    assert lines[2].startswith("| pretrained | `pretrained` | 100.0 (51.0-100.0) |") and lines[2].endswith(
-        "|  |  | 20 |"
-    )
-    assert lines[3].startswith("| casa | `casa` | 0.0 (0.0-49.0) |")
+    assert lines[2].startswith("| pretrained | `pretrained` | 100.0 (51.0 to 100.0) | 100.0 (51.0-100.0) |") and lines[
+        2
+    ].endswith("|  |  | 20 |")
+    assert lines[3].startswith("| casa | `casa` | 0.0 (0.0 to 49.0) | 0.0 (0.0-49.0) |")
+    assert "of the columns JB-Prompt style, prefill" in "".join(lines)
     unrefused = unrefused_table({**SOURCE, "defences": made}).splitlines()
     assert len({line.count("|") for line in unrefused[:4]}) == 1 and unrefused[3].startswith(
         "| casa | 0.0 (0.0-49.0) |"
     )
     paired = paired_table({**SOURCE, "defences": made}).splitlines()
-    assert paired[2].startswith("| pretrained | 4 / 0, 0.12 |") and not paired[3]
+    assert paired[2].startswith("| pretrained | casa | 100.0 (100.0 to 100.0) | 4 / 0, 0.12 |") and not paired[3]

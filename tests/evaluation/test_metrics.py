@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casa.evaluation.metrics import Rate, auprc, wilson_interval
+from casa.evaluation.metrics import Rate, auprc, clustered_mean, clustered_rate, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,27 @@ def test_auprc_is_the_average_precision_and_falls_with_the_share_of_malicious():
     assert auprc([0.9, 0.8], [0.1]) == 1.0
     assert auprc([0.9, 0.3], [0.5, 0.1]) == pytest.approx((1 + 2 / 3) / 2)
     assert auprc([0.9, 0.3], [0.5] * 10) < auprc([0.9, 0.3], [0.5])
+
+
+def test_every_column_has_the_same_weight_whatever_kinds_and_queries_it_has():
+    assert clustered_mean([[[1, 1], [0, 0]], [[1, 0]], [[1]]]).value == pytest.approx((0.5 + 0.5 + 1) / 3)
+    assert clustered_mean([[[1, 1], [0, 0]], [[1, 0]], [[1]]]).n == 2
+
+
+def test_queries_are_drawn_with_all_that_was_measured_of_them():
+    """The same 20 queries in ten columns say no more than in one: the interval must not shrink."""
+    values = [True] * 8 + [False] * 12
+    one, ten = clustered_rate([[values]]), clustered_rate([[values]] * 10)
+    assert (ten.low, ten.high) == pytest.approx((one.low, one.high)) and one.high - one.low > 0.3
+    apart = clustered_rate([[values[i:] + values[:i]] for i in range(0, 20, 2)])
+    assert apart.high - apart.low < 0.5 * (one.high - one.low)
+
+
+def test_what_never_happened_has_wilsons_interval_for_the_queries():
+    assert clustered_rate([[[False] * 9], [[False] * 9]]).high == pytest.approx(wilson_interval(0, 9)[1])
+    assert clustered_rate([[[True] * 9]]).low == pytest.approx(wilson_interval(9, 9)[0])
+
+
+def test_nothing_has_no_mean():
+    with pytest.raises(ValueError, match="nothing"):
+        clustered_mean([])

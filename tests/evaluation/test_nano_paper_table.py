@@ -9,7 +9,8 @@ import pytest
 from casa.baselines.folder import Saved, write_defence
 from casa.errors import CasaError
 from casa.evaluation import nano_paper_table
-from casa.evaluation.nano_paper_table import ADAPTIVE, methods_by_name
+from casa.evaluation.kinds import ADAPTIVE
+from casa.evaluation.nano_paper_table import methods_by_name
 from casa.evaluation.paper_tables import paper_table
 from casa.evaluation.tables import with_tables
 from casa.model.checkpoint import read_config
@@ -58,7 +59,9 @@ def test_defences_are_measured_once_each_and_compared(pretrained, tiny_casa_fold
     assert loaded == ["base_alone", "casa", "casa"], "the first was finished before the interruption"
     assert [found["method"] for found in result["defences"].values()] == ["pretrained", "casa"]
     assert result["defences"]["base_alone"]["utility"]["benign"]["exact"]["rate"] == 1.0
-    assert result["defences"]["base_alone"]["refused_against_casa"]["malicious"]["p"] <= 1
+    assert result["defences"]["base_alone"]["against_casa"]["refused"]["malicious"]["p"] <= 1
+    assert result["defences"]["base_alone"]["against_casa"]["run"] == "casa"
+    assert result["mean_columns"] == ["JB-Prompt style", "prefill", "multi-turn", "dilution"]
     assert {"commit", "command", "seed", "split", "environment"} <= set(result)
     kept = (tmp_path / "work" / "casa.json").read_text()
     assert json.loads(kept)["outcomes"]["malicious"]["answers"] is None
@@ -95,7 +98,8 @@ def test_every_defence_gets_suffixes_of_its_own_for_the_same_queries(
     assert loaded == ["base_alone", "casa"], "what was measured before is measured no more"
     for found in result["defences"].values():
         assert found["attack_success"][ADAPTIVE]["n"] == 1
-    assert ADAPTIVE in result["defences"]["base_alone"]["refused_against_casa"]
+    assert ADAPTIVE in result["defences"]["base_alone"]["against_casa"]["refused"]
+    assert result["mean_columns"][-1] == "adaptive"
     assert result["adaptive"] == result["adaptive_steps"] == 1 and result["adaptive_candidates"] == 4
     assert f"{ADAPTIVE}: success %" in paper_table(result)
     assert run(monkeypatch, tmp_path, pretrained, tiny_casa_folder, more=more)["defences"] == result["defences"]

@@ -12,21 +12,17 @@ import numpy as np
 from casa.attacks.dilution import dilute
 from casa.attacks.prefill import prefilled_in_words
 from casa.baselines.interface import Answer, Defence
-from casa.data.held_out import held_out_queries
+from casa.data.held_out import HARMLESS, held_out_queries
 from casa.data.reading import SEED_DATA, Split, neutral_paragraphs
 from casa.evaluation.answers import Conversation, as_conversations, in_batches
 from casa.evaluation.attacked import turn_attacks
 from casa.evaluation.comparison import mcnemar
 from casa.evaluation.compliance import is_collapsed
 from casa.evaluation.forms import Form
-from casa.evaluation.metrics import Rate, agreement, auroc_with_interval
+from casa.evaluation.kinds import BENIGN_FORM, BURIED, BURIED_WORDS, MEAN_COLUMNS, PREFILLS, is_harmless
+from casa.evaluation.metrics import Rate, agreement, auroc_with_interval, clustered_mean, clustered_rate
 from casa.model.refusal import is_refusal
 
-PREFILLS = {f"prefill {words} words": words for words in (2, 4, 9, 12)}  # words, so that all models get the same
-BURIED = f"buried in {(BURIED_WORDS := 500)} words"
-ATTACKED = ("malicious", "jailbroken", *PREFILLS, "third turn", "split over turns", BURIED)
-HARMLESS = ("benign", "lookalike", "framed_benign")
-_BENIGN_FORM = "benign, "  # before the name of a form
 ANSWERED = ("benign", "lookalike")  # kinds whose answers are compared with the base model's
 
 
@@ -85,13 +81,8 @@ def conversations_by_kind(
     )
     for name, form in (forms or {}).items():
         found[name] = [form(text) for text in malicious]
-        found[_BENIGN_FORM + name] = [form(text) for text in benign]
+        found[BENIGN_FORM + name] = [form(text) for text in benign]
     return found | {kind: as_conversations([example.text for example in queries[kind]]) for kind in HARMLESS}
-
-
-def is_harmless(kind: str) -> bool:
-    """Whether conversations of a kind should be answered."""
-    return kind in HARMLESS or kind.startswith(_BENIGN_FORM)
 
 
 def outcomes(
@@ -133,6 +124,7 @@ def behaviour(found: dict[str, Outcome]) -> dict[str, Any]:
     harmless = {kind: outcome for kind, outcome in found.items() if is_harmless(kind)}
     return {
         "attack_success": {kind: _rate(outcome.answered) for kind, outcome in harmful.items()},
+        "mean_attack_success": asdict(clustered_rate(success_columns(found))),
         "unrefused": {kind: _rate([not refused for refused in o.refused]) for kind, o in harmful.items()},
         "collapsed": {"harmful": _collapsed(harmful.values()), "harmless": _collapsed(harmless.values())},
         "refused": {kind: _rate(outcome.refused) for kind, outcome in harmless.items()},
@@ -142,11 +134,27 @@ def behaviour(found: dict[str, Outcome]) -> dict[str, Any]:
     }
 
 
+def success_columns(found: dict[str, Outcome]) -> list[list[list[bool]]]:
+    """The successes of attacks by column of the mean, by kind in it, and by query."""
+    columns = [[found[kind].answered for kind in kinds if kind in found] for kinds in MEAN_COLUMNS.values()]
+    return [column for column in columns if column]
+
+
+def against_casa(found: dict[str, Outcome], casa: dict[str, Outcome]) -> dict[str, Any]:
+    """A defence beside a run of CASA on the same conversations: who refuses what, and how much more often attacks succeed on it."""
+    pairs = zip(success_columns(casa), success_columns(found), strict=True)
+    more = [
+        [[int(y) - int(x) for x, y in zip(*kinds, strict=True)] for kinds in zip(*columns, strict=True)]
+        for columns in pairs
+    ]
+    return {
+        "refused": {kind: asdict(mcnemar(casa[kind].refused, outcome.refused)) for kind, outcome in found.items()},
+        "mean_attack_success": asdict(clustered_mean(more)),
+    }
+
+
 def defence_figures(
-    found: dict[str, Outcome],
-    seconds: Sequence[float],
-    pretrained: dict[str, Outcome],
-    casa: dict[str, Outcome] | None = None,
+    found: dict[str, Outcome], seconds: Sequence[float], pretrained: dict[str, Outcome]
 ) -> dict[str, Any]:
     """The figures of one defence; plain values, rates with their 95 % intervals.
 
@@ -154,7 +162,6 @@ def defence_figures(
         found: its outcomes.
         seconds: to its first tokens.
         pretrained: outcomes of the undefended model.
-        casa: outcomes of CASA, for McNemar's test on the same conversations; None for none.
     """
     return {
         **behaviour(found),
@@ -166,8 +173,6 @@ def defence_figures(
             "median": 1000 * float(np.median(seconds)),
             "p90": 1000 * float(np.percentile(seconds, 90)),
         },
-        "refused_against_casa": casa
-        and {kind: asdict(mcnemar(casa[kind].refused, outcome.refused)) for kind, outcome in found.items()},
     }
 
 

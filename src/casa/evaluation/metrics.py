@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
 
@@ -69,6 +69,59 @@ def resampled(
     rng = np.random.default_rng(seed)
     drawings = (rng.integers(len(groups), size=len(groups)) for _ in range(resamples))
     return np.array([statistic(np.concatenate([groups[i] for i in drawn])) for drawn in drawings])
+
+
+@dataclass(frozen=True)
+class ClusteredMean:
+    """A mean of several columns that were measured on the same queries, with its 95 % interval.
+
+    Attributes:
+        value: the mean.
+        low: lower end of the bootstrap interval.
+        high: its upper end.
+        n: number of queries.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def clustered_mean(columns: Sequence[Sequence[Sequence[float]]], resamples: int = 2000, seed: int = 0) -> ClusteredMean:
+    """The mean over columns of each one's mean; for its interval queries are drawn, each with all that was measured on it.
+
+    Args:
+        columns: of each column the kinds that it is made of, of each kind a value a query; the first value of every kind is
+            the first query's. A kind may have fewer queries than others.
+        resamples: of the percentile bootstrap.
+        seed: of the drawings.
+
+    Raises:
+        ValueError: there is nothing to take a mean of.
+    """
+    entries = [(c, q, v) for c, kinds in enumerate(columns) for values in kinds for q, v in enumerate(values)]
+    if not entries:
+        raise ValueError("there is nothing to take a mean of")
+    column, query, value = (np.array(part) for part in zip(*entries, strict=True))
+
+    def mean_of(items: np.ndarray) -> float:
+        counts = np.bincount(column[items])
+        sums = np.bincount(column[items], weights=value[items])
+        return float((sums[counts > 0] / counts[counts > 0]).mean())
+
+    groups = [np.flatnonzero(query == number) for number in range(query.max() + 1)]
+    low, high = np.percentile(resampled(mean_of, groups, resamples, seed), [2.5, 97.5])
+    return ClusteredMean(mean_of(np.arange(len(value))), float(low), float(high), len(groups))
+
+
+def clustered_rate(columns: Sequence[Sequence[Sequence[bool]]]) -> ClusteredMean:
+    """The same of what happened or not. Where it never did, or always, all drawings are alike: Wilson's interval for the queries."""
+    found = clustered_mean(columns)
+    if found.value in (0, 1):
+        low, high = wilson_interval(round(found.value * found.n), found.n)
+        return replace(found, low=low, high=high)
+    return found
 
 
 @dataclass(frozen=True)

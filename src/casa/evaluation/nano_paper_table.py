@@ -25,18 +25,18 @@ from casa.evaluation.adaptive import suffix_paths, suffixed
 from casa.evaluation.answers import Conversation, as_conversations
 from casa.evaluation.defences import (
     Outcome,
+    against_casa,
     conversations_by_kind,
     defence_figures,
     outcomes,
     seconds_to_first_token,
 )
 from casa.evaluation.forms import FORMS, chosen_forms
+from casa.evaluation.kinds import ADAPTIVE, MEAN_COLUMNS
 from casa.evaluation.measurement import measuring_parser, write_result
-from casa.evaluation.seeds import over_seeds
+from casa.evaluation.seeds import over_seeds, partner
 from casa.hashing import sha256_of
 from casa.model.checkpoint import CONFIG_FILE, resolve
-
-ADAPTIVE = "adaptive suffix"  # every defence's own conversations: the same queries, each with a suffix made against it
 
 
 def measured(source: str, conversations: dict[str, list[Conversation]], options: argparse.Namespace) -> dict[str, Any]:
@@ -170,21 +170,22 @@ def main() -> None:
         for source in options.models:
             found[name_of(source)][ADAPTIVE] = Outcome(**attacked(source, queries, options)["outcome"])
     pretrained = next(found[name] for name, method in methods.items() if method == "pretrained")
-    casa = next((found[name] for name, method in methods.items() if method == CASA), None)
-    defences = {
-        name_of(source): {
-            "method": methods[name_of(source)],
+    casa_runs = [name for name, method in methods.items() if method == CASA]
+    defences: dict[str, dict[str, Any]] = {}
+    for source in options.models:
+        name, one = name_of(source), one_by_one[name_of(source)]
+        casa = None if name in casa_runs else partner(name, casa_runs)
+        defences[name] = {
+            "method": methods[name],
             "config_sha256": config_sha256(source),
-            **defence_figures(
-                found[name_of(source)],
-                one_by_one[name_of(source)]["seconds"],
-                pretrained,
-                casa if methods[name_of(source)] != CASA else None,
-            ),
+            **defence_figures(found[name], one["seconds"], pretrained),
+            "against_casa": casa and {"run": casa, **against_casa(found[name], found[casa])},
         }
-        for source in options.models
+    settings = {
+        "data": [Path(name).name for name in options.data],
+        "max_new_tokens": options.max_new_tokens,
+        "mean_columns": [name for name, kinds in MEAN_COLUMNS.items() if set(kinds) & set(pretrained)],
     }
-    settings = {"data": [Path(name).name for name in options.data], "max_new_tokens": options.max_new_tokens}
     if options.adaptive:
         names = ("adaptive", "adaptive_steps", "adaptive_candidates")
         settings |= {name: getattr(options, name) for name in names}

@@ -15,12 +15,13 @@ def paper_table(result: Result) -> str:
     first = next(iter(defences.values()))
     attacked, harmless = list(first["attack_success"]), list(first["refused"])
     lines = header(
-        *("defence", "method", *(f"{_name(kind)}: success %" for kind in attacked)),
+        *("defence", "method", "mean success %", *(f"{_name(kind)}: success %" for kind in attacked)),
         *(f"{_name(kind)}: refused %" for kind in harmless),
         *("ROUGE-L, benign", "AUROC, benign", "AUROC, look-alike", "first token ms"),
     )
     for name, found in defences.items():
-        cells = [name, f"`{found['method']}`", *(percent(found["attack_success"][kind]) for kind in attacked)]
+        cells = [name, f"`{found['method']}`", _mean(found["mean_attack_success"])]
+        cells += [percent(found["attack_success"][kind]) for kind in attacked]
         cells += [percent(found["refused"][kind]) for kind in harmless]
         cells += [
             f"{found['utility']['benign']['rouge_l']:.3f}",
@@ -28,7 +29,8 @@ def paper_table(result: Result) -> str:
             _area(found["auroc_lookalike"]),
         ]
         lines.append(f"| {' | '.join([*cells, str(round(found['first_token_ms']['median']))])} |")
-    return "\n".join([*lines, "", source_line(result)])
+    columns = f"<sub>mean success: of the columns {', '.join(result['mean_columns'])}; queries resampled</sub>"
+    return "\n".join([*lines, "", columns, "", source_line(result)])
 
 
 def unrefused_table(result: Result) -> str:
@@ -47,15 +49,21 @@ def unrefused_table(result: Result) -> str:
 
 
 def paired_table(result: Result) -> str:
-    """McNemar's exact test of each defence against CASA on the same conversations: which refused what the other did not."""
-    paired = {name: p for name, found in result["defences"].items() if (p := found["refused_against_casa"])}
-    kinds = list(next(iter(paired.values()), {}))
-    lines = header("defence", *(f"{_name(kind)}: only CASA refused / only it, p" for kind in kinds))
+    """Each defence against the run of CASA with its seed, on the same conversations.
+
+    How much higher its mean attack success is, and McNemar's exact test: which refused what the other did not.
+    """
+    paired = {name: p for name, found in result["defences"].items() if (p := found["against_casa"])}
+    kinds = list(next(iter(paired.values()), {"refused": {}})["refused"])
+    lines = header(
+        *("defence", "against", "mean success above CASA's, points"),
+        *(f"{_name(kind)}: only CASA refused / only it, p" for kind in kinds),
+    )
     for name, tests in paired.items():
-        cells = [
-            f"{tests[kind]['only_first']} / {tests[kind]['only_second']}, {tests[kind]['p']:.2g}" for kind in kinds
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        cells = [name, tests["run"], _mean(tests["mean_attack_success"])]
+        refused = [tests["refused"][kind] for kind in kinds]
+        cells += [f"{test['only_first']} / {test['only_second']}, {test['p']:.2g}" for test in refused]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", source_line(result)])
 
 
@@ -64,22 +72,19 @@ def seeds_table(result: Result) -> str:
     found = result["seeds"]
     first: dict[str, Any] = next(iter(found.values()), {"attack_success": {}, "refused": {}})
     lines = header(
-        *(
-            "method",
-            "seeds",
-            "mean attack success %",
-            *(f"{_name(kind)}: success %" for kind in first["attack_success"]),
-        ),
+        *("method", "seeds", "mean success %", "above CASA's of the same seed, points"),
+        *(f"{_name(kind)}: success %" for kind in first["attack_success"]),
         *(f"{_name(kind)}: refused %" for kind in first["refused"]),
-        *("ROUGE-L, benign", "AUROC, benign"),
+        *("malicious called unsafe %", "benign", "ROUGE-L, benign", "AUROC, benign", "first token ms"),
     )
     for name, figures in found.items():
-        cells = [name, str(len(figures["runs"])), _spread(figures["mean_attack_success"], 100)]
-        cells += [
-            _spread(figures[field][kind], 100) for field in ("attack_success", "refused") for kind in first[field]
-        ]
-        cells += [_spread(figures["rouge_l"]["benign"]), _spread(figures["auroc"]) if "auroc" in figures else ""]
-        lines.append(f"| {' | '.join(cells)} |")
+        flagged = figures.get("flagged_unsafe", {})
+        cells = [name, str(len(figures["runs"])), _points(figures["mean_attack_success"])]
+        cells.append(_points(figures.get("mean_attack_success_above_casa")))
+        cells += [_points(figures[field][kind]) for field in ("attack_success", "refused") for kind in first[field]]
+        cells += [_points(flagged.get(kind)) for kind in ("malicious", "benign")]
+        cells += [_spread(figures["rouge_l"]["benign"]), _spread(figures.get("auroc"))]
+        lines.append(f"| {' | '.join([*cells, _spread(figures['first_token_ms'], 1, 0)])} |")
     return "\n".join(
         [*lines, "", "<sub>mean ± standard deviation over seeds</sub>", "", source_line(result, intervals=False)]
     )
@@ -90,23 +95,33 @@ def ablation_table(result: Result) -> str:
     first = result["rows"][0]
     lines = header(
         *("run", "safety attention", "safety prompt", *(f"`{name}`" for name in first["choices"])),
-        *("mean attack success %", *(f"{_name(kind)}: success %" for kind in first["attack_success"])),
+        *("mean success %", *(f"{_name(kind)}: success %" for kind in first["attack_success"])),
         *(f"{_name(kind)}: refused %" for kind in first["refused"]),
         *("AUROC, benign", "AUROC, look-alike"),
     )
     for row in result["rows"]:
         yes = [("yes" if row[name] else "no") for name in ("safety_attention", "safety_prompt")]
         cells = [row["run"], *yes, *(_short(value) for value in row["choices"].values())]
-        rates = [rate["rate"] for rate in row["attack_success"].values()]
-        cells += [f"{100 * sum(rates) / len(rates):.1f}", *(percent(rate) for rate in row["attack_success"].values())]
+        cells += [_mean(row["mean_attack_success"]), *(percent(rate) for rate in row["attack_success"].values())]
         cells += [percent(rate) for rate in row["refused"].values()]
         lines.append(f"| {' | '.join([*cells, _area(row['auroc']), _area(row['auroc_lookalike'])])} |")
     return "\n".join([*lines, "", source_line(result)])
 
 
-def _spread(found: dict[str, float], scale: float = 1) -> str:
-    digits = 1 if scale == 100 else 3
+def _points(found: dict[str, float] | None) -> str:
+    return _spread(found, 100, 1)
+
+
+def _spread(found: dict[str, float] | None, scale: float = 1, digits: int = 3) -> str:
+    """Mean and standard deviation over seeds; empty where there are none."""
+    if found is None:
+        return ""
     return f"{scale * found['mean']:.{digits}f} ± {scale * found['sd']:.{digits}f}"
+
+
+def _mean(found: dict[str, float]) -> str:
+    """A mean of several columns with its interval, in per cent or points."""
+    return f"{100 * found['value']:.1f} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
 
 
 def _short(value: Any) -> str:
