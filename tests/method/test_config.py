@@ -16,6 +16,7 @@ def test_a_config_survives_its_plain_values():
         ("gate", "multiply"),
         ("pooling", "median"),
         ("hidden_state", "first"),
+        ("safety_tokens", "old"),
         ("tau", 0),
         ("threshold", 0),
         ("threshold", 1.1),

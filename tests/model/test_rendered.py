@@ -100,5 +100,16 @@ def test_the_safety_tokens_are_reserved_ones_as_new_ones_are_not_taken(chat):
         add_safety_tokens(chat.tokenizer, CasaConfig())
 
 
+def test_existing_words_can_be_the_safety_tokens(chat):
+    config = CasaConfig(safety_tokens="existing", safe_word="y", unsafe_word="n")
+    tokens = add_safety_tokens(chat.tokenizer, config)
+    assert chat.tokenizer.decode(list(tokens)) == "yn"
+    worded = ChatFormat(chat.processor, tokens, config)
+    assert worded.processor is chat.processor
+    assert ids(worded, sound("y or n?")) == ids(chat, sound("y or n?"))
+    with pytest.raises(CasaError, match="no single ordinary tokens"):
+        add_safety_tokens(chat.tokenizer, CasaConfig(safety_tokens="existing"))
+
+
 def test_an_answer_ends_with_the_tokenizers_own_end(chat):
     assert chat.end_of_turn_id() == chat.tokenizer.eos_token_id == CONTROL.index("</s>")

@@ -1,6 +1,7 @@
 """What is counted without weights is what a loaded and attached model has, family by family."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -44,6 +45,16 @@ def test_parameters_are_counted_as_in_a_loaded_model(built, tmp_path):
     assert shape.attention_parameters == sum(n for name, n in trained.items() if "safety_attention" in name)
     assert shape.trainable == sum(trained.values())
     assert sum(shape.lora_layers.values()) == sum("lora_A" in name for name in trained)
+
+
+def test_words_that_are_the_safety_tokens_have_no_rows_that_train_apart(built):
+    base, processor, config = copy.deepcopy(built)
+    words = replace(config, safety_tokens="existing", safe_word="y", unsafe_word="n")
+    tokens = add_safety_tokens(tokenizer_of(processor), words)
+    shape = read_architecture(copy.deepcopy(base), tokens, words, {"r": 4})
+    casa = CasaModel.attach(base, processor, words, r=4)
+    assert shape.token_parameters == 0
+    assert shape.trainable == sum(p.numel() for p in casa.parameters() if p.requires_grad)
 
 
 def test_of_a_dense_model_all_matrices_of_its_layers_are_active_and_of_experts_those_that_are_chosen(built):

@@ -6,7 +6,7 @@ from casa.method.attention import SafetyAttention, SafetyRisk
 from casa.method.config import CasaConfig
 from casa.method.gate import Decision, decide, gate_logits
 from casa.method.objective import ConditionalLoss, conditional_loss
-from casa.method.tokens import SafetyTokens, add_safety_tokens, initialise_safety_rows
+from casa.method.tokens import SafetyTokens, add_safety_tokens, initialise_safety_rows, own_tokens
 
 __all__ = [
     "CasaConfig",
@@ -20,4 +20,5 @@ __all__ = [
     "decide",
     "gate_logits",
     "initialise_safety_rows",
+    "own_tokens",
 ]

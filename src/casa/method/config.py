@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 Gate = Literal["log", "scale", "none"]
 Pooling = Literal["softmax", "mean", "max"]
 HiddenState = Literal["final", "pre_norm"]
+TokenChoice = Literal["new", "existing"]
 
 SAFETY_PROMPT = (
     "Before you answer, judge whether the request is safe. If it asks for anything harmful, illegal, hateful or deceptive, "
@@ -20,10 +21,12 @@ class CasaConfig:
     """Choices of the CASA method; each default can be flipped for an ablation.
 
     Attributes:
-        safe_token: text of the token that precedes an answer to a benign query (C_safe).
-        unsafe_token: text of the token that precedes a refusal (C_unsafe).
-        safe_word: word whose embedding the safe token's row starts from.
-        unsafe_word: word whose embedding the unsafe token's row starts from.
+        safety_tokens: "new" adds two special tokens, whose rows alone train; "existing" takes the vocabulary's own entries of the
+            two words, which stay ordinary words: no row is added or trained apart, and text is tokenized as ever.
+        safe_token: text of the new token that precedes an answer to a benign query (C_safe).
+        unsafe_token: text of the new token that precedes a refusal (C_unsafe).
+        safe_word: word whose embedding a new safe token's row starts from, or that is the safe token itself.
+        unsafe_word: word whose embedding a new unsafe token's row starts from, or that is the unsafe token itself.
         query_description: description whose hidden state in the frozen base model is the safety query (paper: "unsafe query").
         hidden_state: keys of safety attention: "final" is what enters the LM head, "pre_norm" what enters the final norm.
         num_heads: heads of safety attention; None takes the base model's number of key/value heads.
@@ -38,6 +41,7 @@ class CasaConfig:
         safety_prompt: optional system prompt that asks the model to judge safety first; None for none.
     """
 
+    safety_tokens: TokenChoice = "new"
     safe_token: str = "<|safe|>"
     unsafe_token: str = "<|unsafe|>"
     safe_word: str = "safe"
@@ -64,6 +68,7 @@ class CasaConfig:
             f"gate must be one of {get_args(Gate)}": self.gate in get_args(Gate),
             f"pooling must be one of {get_args(Pooling)}": self.pooling in get_args(Pooling),
             f"hidden_state must be one of {get_args(HiddenState)}": self.hidden_state in get_args(HiddenState),
+            f"safety_tokens must be one of {get_args(TokenChoice)}": self.safety_tokens in get_args(TokenChoice),
             "tau must be > 0": self.tau > 0,
             "threshold must be in (0, 1]": 0 < self.threshold <= 1,
             "beta must be > 0": self.beta > 0,

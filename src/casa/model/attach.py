@@ -11,7 +11,7 @@ from torch import nn
 from casa.errors import CasaError
 from casa.method.attention import SafetyAttention
 from casa.method.config import CasaConfig
-from casa.method.tokens import SafetyTokens, add_safety_tokens, initialise_safety_rows
+from casa.method.tokens import SafetyTokens, add_safety_tokens, initialise_safety_rows, own_tokens
 from casa.model.casa_model import CasaModel
 from casa.model.families import decoder_of, final_norm_of, text_config, text_vocabulary, tokenizer_of
 from casa.model.targets import lora_targets
@@ -27,15 +27,16 @@ def attach(base_model: Any, processor: Any, config: CasaConfig, lora: dict[str, 
     attention = fresh_attention(base_model, config)
     attention.set_query(query_hidden_state(base_model, processor, config))
     tokens = add_token_rows(base_model, processor, config)
-    return CasaModel(adapted(base_model, tokens, lora), processor, attention, tokens, config, base)
+    model = adapted(base_model, own_tokens(tokens, config), lora)
+    return CasaModel(model, processor, attention, tokens, config, base)
 
 
-def adapted(base_model: Any, tokens: SafetyTokens, lora: dict[str, Any]) -> Any:
-    """A PEFT model around a base model that has the safety tokens' rows: only these rows and LoRA train.
+def adapted(base_model: Any, tokens: list[int], lora: dict[str, Any]) -> Any:
+    """A PEFT model around a base model: only LoRA and the rows of some tokens train.
 
     Args:
         base_model: changed in place; it may be without weights, on the meta device.
-        tokens: the safety tokens.
+        tokens: ids whose rows train, from `own_tokens`.
         lora: arguments of `peft.LoraConfig`.
 
     Raises:
@@ -46,7 +47,8 @@ def adapted(base_model: Any, tokens: SafetyTokens, lora: dict[str, Any]) -> Any:
     options = {**LORA_DEFAULTS, **lora}
     if "target_modules" not in options:
         options["target_modules"] = lora_targets(base_model)
-    peft_config = LoraConfig(**options, trainable_token_indices=token_indices(base_model, tokens), bias="none")
+    rows = token_indices(base_model, tokens) if tokens else None
+    peft_config = LoraConfig(**options, trainable_token_indices=rows, bias="none")
     return get_peft_model(base_model, peft_config)
 
 
@@ -111,13 +113,15 @@ def query_hidden_state(base_model: Any, processor: Any, config: CasaConfig) -> t
 
 
 def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> SafetyTokens:
-    """Adds the safety tokens to the tokenizer, makes room for them in the model, and starts their rows.
+    """Adds the safety tokens to the tokenizer, makes room for them in the model, and starts their rows; words stay as they are.
 
     Raises:
-        CasaError: the model would read the new ids as media.
+        CasaError: the model would read the new ids as media, or the tokenizer lacks the tokens; see `add_safety_tokens`.
     """
     tokenizer = tokenizer_of(processor)
     tokens = add_safety_tokens(tokenizer, config)
+    if not own_tokens(tokens, config):
+        return tokens
     if (limit := text_vocabulary(base_model)) is not None and max(tokens) >= limit:
         raise CasaError(
             f"this model reads ids from {limit} on as media, so a new token cannot be a safety token; name two reserved ones: "
@@ -138,10 +142,10 @@ def tied(base_model: Any) -> bool:
     return head.weight is embedding.weight
 
 
-def token_indices(base_model: Any, tokens: SafetyTokens) -> dict[str, list[int]]:
-    """PEFT's `trainable_token_indices`: only the two safety rows of embedding and, where untied, LM head train."""
+def token_indices(base_model: Any, tokens: list[int]) -> dict[str, list[int]]:
+    """PEFT's `trainable_token_indices`: only these rows of embedding and, where untied, LM head train."""
     modules: list[nn.Module] = [base_model.get_input_embeddings()]
     if not tied(base_model):
         modules.append(base_model.get_output_embeddings())
     names = {module: name for name, module in base_model.named_modules()}
-    return {names[module]: list(tokens) for module in modules}
+    return {names[module]: tokens for module in modules}

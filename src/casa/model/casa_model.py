@@ -15,7 +15,7 @@ from casa.errors import UnsafeStateError
 from casa.method.attention import SafetyAttention, SafetyRisk
 from casa.method.config import CasaConfig
 from casa.method.gate import Decision
-from casa.method.tokens import SafetyTokens
+from casa.method.tokens import SafetyTokens, own_tokens
 from casa.model.attribution import attributions
 from casa.model.batching import by_answer, by_forward_pass, is_batch, model_inputs, until_stop
 from casa.model.decoding import (
@@ -265,7 +265,10 @@ class CasaModel(nn.Module):
 
         earlier = cached_scores(arguments.get("past_key_values"), input_ids)
         with self._turn, self.read_prefill(mask, earlier_scores=earlier) as reader:
-            token_step = SafetyTokenProcessor(reader, self.tokens, prefill_ids or [], self.stop_ids()[0], report)
+            banned = own_tokens(self.tokens, self.config)
+            token_step = SafetyTokenProcessor(
+                reader, self.tokens, banned, prefill_ids or [], self.stop_ids()[0], report
+            )
             processors = [*(arguments.pop("logits_processor", None) or []), token_step]
             with torch.inference_mode():
                 output = self.base_model.generate(**arguments, logits_processor=processors)

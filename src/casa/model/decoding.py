@@ -158,7 +158,7 @@ class PrefillReader:
 
 
 class SafetyTokenProcessor(LogitsProcessor):
-    """Emits the decided safety token first, then a given prefill, and bans both safety tokens afterwards.
+    """Emits the decided safety token first, then a given prefill, and bans both safety tokens afterwards unless they are words.
 
     The prefill follows the safe token only: after the unsafe one the model answers freely, so that nobody can put the
     beginning of a compliant answer behind a refusal's token.
@@ -169,6 +169,7 @@ class SafetyTokenProcessor(LogitsProcessor):
     Args:
         reader: open on the model that generates.
         tokens: the two safety tokens.
+        banned: ids that never follow them, from `own_tokens`.
         prefill_ids: ids that follow the safe token.
         stop_id: id forced on rows whose decision failed: nothing is generated for them.
         on_decision: called once with the decision of all rows.
@@ -178,11 +179,12 @@ class SafetyTokenProcessor(LogitsProcessor):
         self,
         reader: PrefillReader,
         tokens: SafetyTokens,
+        banned: list[int],
         prefill_ids: list[int],
         stop_id: int,
         on_decision: Callable[[Decision, SafetyRisk], None],
     ) -> None:
-        self._reader, self._tokens, self._prefill_ids = reader, tokens, prefill_ids
+        self._reader, self._tokens, self._banned, self._prefill_ids = reader, tokens, banned, prefill_ids
         self._stop_id, self._on_decision = stop_id, on_decision
         self._unsafe: Tensor | None = None
         self._failed: Tensor | None = None  # set where any row failed, so that the others pay no synchronisation
@@ -194,7 +196,7 @@ class SafetyTokenProcessor(LogitsProcessor):
         if step == 0:
             return self._safety_token(scores)
         scores = scores.clone()
-        scores[:, list(self._tokens)] = -torch.inf
+        scores[:, self._banned] = -torch.inf
         if step <= len(self._prefill_ids):
             assert self._unsafe is not None, "the safety token comes first"
             given = torch.full((len(scores),), self._prefill_ids[step - 1], device=scores.device)

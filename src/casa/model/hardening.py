@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections import Counter
@@ -96,6 +97,22 @@ class UnreadControlTokens(ControlTokens):
         """Ids of a text, as the tokenizer always reads it."""
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+
+def with_marker(processor: Any, marker: str) -> Any:
+    """A copy of a processor or tokenizer that has one more special token, which no model need know.
+
+    Args:
+        processor: of a family; it stays as it is.
+        marker: text of the token.
+    """
+    tokenizer = copy.deepcopy(tokenizer_of(processor))
+    tokenizer.add_tokens([marker], special_tokens=True)
+    if tokenizer_of(processor) is processor:
+        return tokenizer
+    marked = copy.copy(processor)
+    marked.tokenizer = tokenizer
+    return marked
 
 
 def control_tokens(processor: Any) -> ControlTokens:

@@ -13,7 +13,8 @@ def write_merged(casa: CasaModel, folder: Path) -> None:
     """Writes base model with the merged adapter, processor, and a generation config that leaves two first tokens.
 
     What is lost without CASA's code: v_s does not gate the decision (it is made by the two logits alone, at 0.5), safety tokens are
-    not banned later on, a prefill can stand in the token's place, and text from a user can hold control tokens.
+    not banned later on, a prefill can stand in the token's place, and text from a user can hold control tokens. Safety tokens
+    that are words show in the decoded text.
 
     Args:
         casa: loaded with its adapter merged.

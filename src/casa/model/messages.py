@@ -14,7 +14,7 @@ from casa.errors import MessageError
 from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 from casa.model.families import renders_to_ids, tokenizer_of
-from casa.model.hardening import control_tokens
+from casa.model.hardening import control_tokens, with_marker
 from casa.model.loading import load_media
 from casa.model.media import MediaLimits
 from casa.model.rendered import rendered_inputs
@@ -61,7 +61,8 @@ class ChatFormat:
     Args:
         processor: the family's processor, or the tokenizer of a text-only model; the safety tokens already added.
         tokens: the safety tokens.
-        config: its safety prompt is put into the system message.
+        config: its safety prompt is put into the system message; its `safe_token` marks texts while they are rendered, in a copy of
+            the processor where the safety tokens are words.
         refused_media: kinds of media that the model cannot take, refused with an error.
 
     Attributes:
@@ -71,11 +72,14 @@ class ChatFormat:
     def __init__(
         self, processor: Any, tokens: SafetyTokens, config: CasaConfig, refused_media: frozenset[str] = frozenset()
     ) -> None:
+        if config.safety_tokens == "existing" and not renders_to_ids(tokenizer_of(processor)):
+            processor = with_marker(processor, config.safe_token)
         self.limits = MediaLimits()
         self.processor = processor
         self.tokenizer = tokenizer_of(processor)
         self.tokens = tokens
         self.control = control_tokens(processor)
+        self._marker_id = self.tokenizer.convert_tokens_to_ids(config.safe_token)
         self._config = config
         self._refused_media = refused_media
 
@@ -116,7 +120,7 @@ class ChatFormat:
             {"role": "assistant", "content": [{"type": "text", "text": self._marker(0)}]},
         ]
         ids = self._tokenize(self._render(turns, add_generation_prompt=False))
-        start = max(i for i, token in enumerate(ids) if token == self.tokens.safe) + 1
+        start = max(i for i, token in enumerate(ids) if token == self._marker_id) + 1
         found = next((token for token in ids[start:] if token in self.control.ids), None)
         return int(found if found is not None else self.tokenizer.eos_token_id)
 
@@ -163,7 +167,7 @@ class ChatFormat:
         if not media and not any(self.control.suspected_in(text) for text in joined):
             ids = self._tokenize(self._render(turns, tools))
             expected = self.control.count(self._tokenize(self._render(marked, tools)))
-            expected.pop(self.tokens.safe, None)
+            expected.pop(self._marker_id, None)
             if self.control.count(ids) == expected:
                 return {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
         rendered = self._render(marked, tools)
@@ -190,9 +194,9 @@ class ChatFormat:
                 raise MessageError(f"the model's chat template drops {left_out['type']} input here")
 
     def _spliced(self, inputs: dict[str, Tensor], texts: list[str]) -> dict[str, Tensor]:
-        """Puts the plain ids of every text where its marker stands; markers are the only safety tokens in a prompt."""
+        """Puts the plain ids of every text where its marker stands; nothing else in a prompt has a marker's token."""
         ids = inputs["input_ids"][0].tolist()
-        ends = [i for i, token in enumerate(ids) if token == self.tokens.safe]
+        ends = [i for i, token in enumerate(ids) if token == self._marker_id]
         if len(ends) != 2 * len(texts):
             raise MessageError("the chat template dropped or repeated a text, so it cannot be rendered safely")
         spliced, sources, last = [], [], 0

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from casa.method.config import CasaConfig
-from casa.method.tokens import SafetyTokens
+from casa.method.tokens import SafetyTokens, own_tokens
 from casa.model.attach import adapted, fresh_attention, tied
 from casa.model.families import text_config
 from casa.model.quantization import BYTES_PER_WEIGHT, Quantization, quantized_layers
@@ -28,7 +28,7 @@ class Architecture:
         value_bytes: that an activation takes.
         lora_layers: linear layers that LoRA adapts: how many of each name.
         lora_parameters: of LoRA.
-        token_parameters: of the two safety tokens' rows.
+        token_parameters: of the safety tokens' rows; none where these are words.
         attention_parameters: of safety attention.
         active_parameters: weights of the decoder's layers that a token is multiplied with; of experts, those that it is sent to.
         head_parameters: of the LM head, vocabulary times width.
@@ -102,8 +102,9 @@ def read_architecture(base: Any, tokens: SafetyTokens, config: CasaConfig, lora:
         ),
     }
     attention = fresh_attention(base, config)
-    rows = 2 * text.hidden_size * (1 if tied(base) else 2)
-    trained = sum(p.numel() for p in adapted(base, tokens, lora).parameters() if p.requires_grad)
+    own = own_tokens(tokens, config)
+    rows = len(own) * text.hidden_size * (1 if tied(base) else 2)
+    trained = sum(p.numel() for p in adapted(base, own, lora).parameters() if p.requires_grad)
     return Architecture(
         **counts,
         lora_layers=dict(Counter(name.rpartition(".")[2] for name in targets)),

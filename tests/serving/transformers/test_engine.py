@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from casa import CasaConfig, CasaModel
 from casa.errors import MessageError
 from casa.model.outputs import Verdict
 from casa.serving.engine import Decided, Ended, EngineError, Sampling, Turn
@@ -88,6 +89,13 @@ def test_safety_tokens_are_not_drawn_later(served_casa):
     with torch.no_grad():
         events = answered(served_casa, [Turn(user("Hello"), Sampling(32, temperature=2.0, seed=s)) for s in range(4)])
     assert banned and all(name not in text(found) for name in names for found in events)
+
+
+def test_safety_tokens_that_are_words_are_drawn_later_like_others(tiny_base, processor):
+    casa = CasaModel.attach(tiny_base, processor, CasaConfig(safety_tokens="existing"), r=2).eval()
+    (events,) = answered(casa, [Turn(user("Is it safe or unsafe?"), Sampling(4, temperature=0.011, seed=0))])
+    assert isinstance(events[0], Decided)
+    assert "unsafe unsafe" in text(events), "the tiny model repeats itself"
 
 
 def test_turns_that_come_at_once_share_a_batch(served_casa, monkeypatch):

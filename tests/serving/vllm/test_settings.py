@@ -18,9 +18,14 @@ def test_settings_come_back_from_json():
 
 @pytest.mark.parametrize(
     ("choices", "named"),
-    [({"pooling": "mean"}, "mean"), ({"pooling": "max"}, "max"), ({"hidden_state": "pre_norm"}, "pre_norm")],
+    [
+        ({"pooling": "mean"}, "mean"),
+        ({"pooling": "max"}, "max"),
+        ({"hidden_state": "pre_norm"}, "pre_norm"),
+        ({"safety_tokens": "existing"}, "words"),
+    ],
 )
-def test_what_a_paged_cache_cannot_compute_is_refused(choices, named):
+def test_what_vllm_cannot_compute_is_refused(choices, named):
     with pytest.raises(CheckpointError, match=named):
         served(**choices)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokenizers import Tokenizer
 
+from casa.method.tokens import own_tokens
 from casa.model.batching import by_forward_pass
 from casa.model.families import text_config
 from casa.model.messages import Prompt
@@ -166,7 +167,7 @@ class TransformersEngine:
             max_new_tokens=1 + len(prefill_ids) + max(sampling.max_new_tokens for sampling in samplings),
             prefill_ids=prefill_ids,
             on_verdicts=tell,
-            logits_processor=[RowSampler(samplings, list(model.tokens), model.device)],
+            logits_processor=[RowSampler(samplings, own_tokens(model.tokens, model.config), model.device)],
             stopping_criteria=[RowReader(rows)],
         )
         for job, row in zip(batch, rows, strict=True):

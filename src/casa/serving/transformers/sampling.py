@@ -21,7 +21,7 @@ class RowSampler(LogitsProcessor):
 
     Args:
         rows: settings of each row.
-        banned: ids that are never drawn, the safety tokens.
+        banned: ids that are never drawn, from `own_tokens`.
         device: of the scores.
     """
 

@@ -51,6 +51,8 @@ class ServedSettings:
             f"pooling {self.config.pooling!r} is no attention; only 'softmax' is": self.config.pooling != "softmax",
             "hidden_state 'pre_norm' never leaves vLLM's models; only 'final' does": self.config.hidden_state
             != "final",
+            "safety_tokens 'existing' are words, which vLLM would gate and ban throughout the answer; only 'new' ones "
+            "can be served": self.config.safety_tokens != "new",
             "safety_prompt is put into the system message by casa, not by vLLM's chat template; "
             "export without it and send it yourself": self.config.safety_prompt is not None,
         }
