@@ -3,7 +3,7 @@
 from casa.method import CasaConfig, SafetyTokens
 from casa.serving.vllm.settings import ServedSettings
 
-SAFE, UNSAFE, STOP, ROWS = 6, 7, 2, 10
+SAFE, UNSAFE, STOP, TURN, ROWS = 6, 7, 2, 8, 10
 
 
 def served(**choices):
@@ -14,6 +14,7 @@ def served(**choices):
         num_heads=2,
         head_dim=8,
         stop_id=STOP,
+        control_ids=(STOP, SAFE, UNSAFE, TURN),
         untrained_media=("image",),
         weights_sha256="0" * 64,
     )

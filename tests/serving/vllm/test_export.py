@@ -34,6 +34,9 @@ def test_the_config_names_the_architecture_and_the_settings(exported, trained):
     settings = ServedSettings.from_hf_config(AutoConfig.from_pretrained(exported))
     assert settings.config == trained.config
     assert settings.tokens == trained.tokens
+    assert {*trained.tokens, settings.stop_id, *trained.processor.tokenizer.all_special_ids} <= set(
+        settings.control_ids
+    )
 
 
 def test_the_weights_are_the_merged_models_under_the_wholes_names(exported, trained):

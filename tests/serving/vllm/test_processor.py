@@ -17,7 +17,7 @@ from casa.errors import CheckpointError
 from casa.serving.vllm.processor import SafetyTokenProcessor
 from casa.serving.vllm.requests import PREFILL
 
-from .parts import ROWS, SAFE, UNSAFE, served
+from .parts import ROWS, SAFE, STOP, TURN, UNSAFE, served
 
 CPU = torch.device("cpu")
 
@@ -103,6 +103,17 @@ def test_a_given_beginning_follows_the_safe_token_id_by_id(v1):
     assert found == [[SAFE, UNSAFE], [4, None], [5, None], [None, None]]
 
 
+@pytest.mark.parametrize("control", [TURN, UNSAFE, STOP])
+def test_a_given_beginning_ends_the_answer_at_a_control_token(v1, control):
+    outputs = [SAFE]
+    v1.update_state(update([added(0, outputs, prefill=[4, control, 5])]))
+    found = []
+    for _ in range(2):
+        found += chosen(v1, 1)
+        outputs.append(found[-1])
+    assert found == [4, STOP]
+
+
 def test_a_model_without_casa_is_refused():
     with pytest.raises(CheckpointError):
         SafetyTokenProcessor(engine_config(content={}), CPU, False)
@@ -121,14 +132,15 @@ def test_the_second_runner_decides_at_the_end_of_the_prompt_and_gives_a_beginnin
         prompt_len=SimpleNamespace(gpu=lengths, np=lengths.numpy().astype(np.int32)),
     )
     v2 = SafetyTokenProcessor(engine_config(), requests)
-    assert all(v2.add_request(slot, params(prefill=[4, 5] * (slot != 1))) for slot in range(3))
+    assert all(v2.add_request(slot, params(prefill=[4, 5, TURN, 3] * (slot != 1))) for slot in range(3))
     v2.apply_staged_writes()
     prefill = SimpleNamespace(expanded_idx_mapping=torch.tensor([2, 0, 1]), pos=torch.tensor([2, 2, 1]))
     assert chosen(v2, 3, prefill) == [UNSAFE, SAFE, SAFE]
     tokens[[0, 1, 2], lengths] = torch.tensor([SAFE, SAFE, UNSAFE], dtype=torch.int32)
     slots = torch.tensor([0, 1, 2])
-    steps = [SimpleNamespace(expanded_idx_mapping=slots, pos=lengths + i) for i in range(3)]
-    assert [chosen(v2, 3, step) for step in steps] == [[4, None, None], [5, None, None], [None, None, None]]
+    steps = [SimpleNamespace(expanded_idx_mapping=slots, pos=lengths + i) for i in range(4)]
+    expected = [[given, None, None] for given in (4, 5, STOP, None)]
+    assert [chosen(v2, 3, step) for step in steps] == expected
 
 
 def test_steering_requests_are_refused_before_they_start():

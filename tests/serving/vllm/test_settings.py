@@ -49,8 +49,8 @@ def test_altered_settings_are_refused():
 
 
 def test_another_format_is_refused():
-    with pytest.raises(CheckpointError, match="format 2"):
-        ServedSettings.from_dict({**served().as_dict(), "format": 2})
+    with pytest.raises(CheckpointError, match="format 1"):
+        ServedSettings.from_dict({**served().as_dict(), "format": 1})
 
 
 def test_the_digest_knows_values_shapes_and_names_but_not_storage():

@@ -71,6 +71,7 @@ def served_settings(casa: CasaModel) -> ServedSettings:
         num_heads=attention.num_heads,
         head_dim=attention.head_dim,
         stop_id=casa.chat.end_of_turn_id(),
+        control_ids=tuple(sorted(casa.chat.control.ids)),
         untrained_media=tuple(sorted(untrained_media(casa.base_model))),
         weights_sha256=weights_digest(attention.state_dict()),
     )

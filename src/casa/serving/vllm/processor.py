@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ class Answer(NamedTuple):
     Attributes:
         output_ids: vLLM's own list of what was generated so far; it grows.
         forged: the prompt holds a safety token, or is not known as tokens.
-        prefill: ids that follow the safe token.
+        prefill: ids that follow the safe token, the one that ends the answer among them where it ends there.
     """
 
     output_ids: list[int]
@@ -49,6 +50,7 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
 
     def __init__(self, vllm_config: Any, runner: Any, is_pin_memory: bool | None = None) -> None:
         self._settings = ServedSettings.from_hf_config(vllm_config.model_config.hf_config)
+        self._control = frozenset(self._settings.control_ids)
         self._answers: dict[int, Answer] = {}
         if is_pin_memory is None:
             self._requests = runner
@@ -76,6 +78,12 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
         first, forged, given = self._rows(len(logits), logits.device) if ctx is None else self._context_rows(ctx)
         return decide_rows(logits, first, forged, given, self._settings)
 
+    def _prefill(self, params: Any) -> list[int]:
+        """A given beginning up to its first control token, where the answer ends: a turn that nobody judged could follow."""
+        ids = prefill_ids(params)
+        ordinary = [*takewhile(lambda token: token not in self._control, ids)]
+        return ordinary if len(ordinary) == len(ids) else [*ordinary, self._settings.stop_id]
+
     # -- first runner ----------------------------------------------------------------------------------------------
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:
@@ -84,7 +92,7 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
 
     def _answer(self, params: Any, prompt_ids: list[int] | None, output_ids: list[int]) -> Answer:
         forged = prompt_ids is None or not set(self._settings.tokens).isdisjoint(prompt_ids)
-        return Answer(output_ids, forged, prefill_ids(params))
+        return Answer(output_ids, forged, self._prefill(params))
 
     def _rows(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """First, forged and given of `decide_rows`; a row that is not known counts as a first one with a forged prompt."""
@@ -98,7 +106,7 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
 
     def add_request(self, req_idx: int, sampling_params: Any) -> bool:
         """A request enters a slot; its prompt is on the device at `apply_staged_writes`."""
-        self._added.append((req_idx, prefill_ids(sampling_params)))
+        self._added.append((req_idx, self._prefill(sampling_params)))
         return True
 
     def apply_staged_writes(self) -> None:

@@ -50,7 +50,7 @@ def require_harmless(params: Any, on_cpu: bool) -> None:
 
 
 def prefill_ids(params: Any) -> list[int]:
-    """A given beginning of the answer, which follows the safe token; it is left out after the unsafe one.
+    """A given beginning of the answer, which follows the safe token up to its first control token, and never the unsafe one.
 
     Args:
         params: vLLM's SamplingParams.

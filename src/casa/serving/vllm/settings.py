@@ -15,7 +15,7 @@ from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 
 KEY = "casa"
-FORMAT = 1
+FORMAT = 2
 WEIGHT_PREFIX = "safety_attention."
 
 
@@ -29,6 +29,7 @@ class ServedSettings:
         num_heads: heads of safety attention.
         head_dim: width of such a head.
         stop_id: token that ends an answer; forced where nothing may be answered.
+        control_ids: tokens that text never holds, such as those that begin a turn; the safety tokens among them.
         untrained_media: kinds of media that the model cannot take.
         weights_sha256: from `weights_digest`.
     """
@@ -38,6 +39,7 @@ class ServedSettings:
     num_heads: int
     head_dim: int
     stop_id: int
+    control_ids: tuple[int, ...]
     untrained_media: tuple[str, ...]
     weights_sha256: str
 
@@ -49,10 +51,10 @@ class ServedSettings:
         """
         reasons = {
             f"pooling {self.config.pooling!r} is no attention; only 'softmax' is": self.config.pooling != "softmax",
-            "hidden_state 'pre_norm' never leaves vLLM's models; only 'final' does": self.config.hidden_state
-            != "final",
             "safety_tokens 'existing' are words, which vLLM would gate and ban throughout the answer; only 'new' ones "
             "can be served": self.config.safety_tokens != "new",
+            "hidden_state 'pre_norm' never leaves vLLM's models; only 'final' does": self.config.hidden_state
+            != "final",
             "safety_prompt is put into the system message by casa, not by vLLM's chat template; "
             "export without it and send it yourself": self.config.safety_prompt is not None,
         }
@@ -61,7 +63,8 @@ class ServedSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for config.json, with a checksum of their own."""
-        values = {**asdict(self), "tokens": self.tokens._asdict(), "untrained_media": list(self.untrained_media)}
+        lists = {name: list(getattr(self, name)) for name in ("control_ids", "untrained_media")}
+        values = {**asdict(self), "tokens": self.tokens._asdict(), **lists}
         return {"format": FORMAT, **values, "sha256": _digest(values)}
 
     @classmethod
@@ -88,7 +91,7 @@ class ServedSettings:
                 raise CheckpointError(f"the key {KEY!r} of config.json is not as it was exported; export it again")
             values["config"] = CasaConfig.from_dict(values["config"])
             values["tokens"] = SafetyTokens(**values["tokens"])
-            values["untrained_media"] = tuple(values["untrained_media"])
+            values |= {name: tuple(values[name]) for name in ("control_ids", "untrained_media")}
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, CheckpointError):
