@@ -24,7 +24,8 @@ class Item:
 
     Attributes:
         id: unique in its benchmark, and the same at every load.
-        messages: the conversation; media are paths, or arrays and images made here.
+        messages: the conversation; media are paths, or arrays and images made here. Where a user message follows another, the
+            attacked model answers in between.
         goal: what is asked for, in plain words, for judges and leak checks.
         harmful: whether the right answer is a refusal.
         category: the benchmark's own, such as a scenario.

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.solver import generate
 
 from casa.data.held_out import held_out_queries
 from casa.errors import DataError
@@ -19,6 +18,7 @@ from casa.evaluation.benchmarks import BENCHMARKS, Benchmark, Item
 from casa.evaluation.harness.conversion import to_conversation, to_inspect
 from casa.evaluation.harness.judges import JUDGES
 from casa.evaluation.harness.scorers import complied, flagged, right
+from casa.evaluation.harness.solvers import turn_by_turn
 from casa.hashing import sha256_of
 from casa.provenance import environment
 
@@ -46,7 +46,7 @@ def benchmark_task(
     name = f"{benchmark.name}-{'mini' if data is None else 'official'}"
     return Task(
         dataset=MemoryDataset(samples, name=name),
-        solver=generate(),
+        solver=turn_by_turn(),
         scorer=[complied(), flagged(), *([right()] if asks_yes_or_no else []), *judges],
         version=_digest(samples),  # so that inspect-ai takes no log of other items for one of these
         metadata={
