@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx2 as httpx
 import openai
@@ -36,6 +37,18 @@ def serving():
 
 def openai_client(running):
     return openai.OpenAI(base_url=f"{running.url}/v1", api_key=KEY, max_retries=0)
+
+
+@contextmanager
+def asked(running, body, sent=None):
+    """A connection on which a request was sent, or so many bytes of its body, and nothing is read."""
+    content = json.dumps(body).encode()
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", running.port)) as connection:
+        connection.sendall(head.encode() + content[:sent])
+        yield connection
 
 
 @pytest.fixture
@@ -135,16 +148,32 @@ def test_a_request_that_takes_too_long_is_given_up_and_frees_its_place(serving, 
     assert running.post().status_code == 200
 
 
+def test_a_client_that_reads_no_more_loses_its_place_when_its_time_is_over(serving):
+    more_than_buffers_hold = ["x" * 1_000_000] * 50
+    running = serving(ScriptedEngine((SAFE, *more_than_buffers_hold, "stop")), max_requests=1, request_timeout_s=0.5)
+    with asked(running, chat(stream=True)):
+        until(lambda: running.engine.open)
+        assert running.post().status_code == 429
+        until(lambda: not running.engine.open and not running.door.admission.inside, 20)
+        assert running.post().status_code == 200
+
+
+def test_a_place_is_held_from_before_the_body_is_read(serving):
+    running = serving(ScriptedEngine(), max_requests=1)
+    with asked(running, chat(), sent=10):
+        until(lambda: running.door.admission.inside)
+        assert running.post().status_code == 429
+        with asked(running, chat(), sent=0) as second:  # is answered without its body
+            assert second.recv(100).startswith(b"HTTP/1.1 429 ")
+    until(lambda: not running.door.admission.inside)
+    assert running.post().status_code == 200
+
+
 @pytest.mark.parametrize("script", [(SAFE, "a", None, "stop"), (None, SAFE, "stop")], ids=["answering", "deciding"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_stops_its_generation_and_frees_its_place(serving, script, stream):
     running = serving(ScriptedEngine(script), max_requests=1)
-    body = json.dumps(chat(stream=stream)).encode()
-    with socket.create_connection(("127.0.0.1", running.port)) as connection:
-        head = (
-            f"POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        connection.sendall(head.encode() + body)
+    with asked(running, chat(stream=stream)):
         until(lambda: running.engine.open)
     until(lambda: not running.engine.open and not running.door.admission.inside)
     running.go()

@@ -30,15 +30,19 @@ class Admission:
         self.closed = False
 
     @contextmanager
-    def places(self, count: int = 1) -> Iterator[None]:
+    def places(self, count: int = 1, held: int = 0) -> Iterator[None]:
         """Holds places for some conversations of one request.
+
+        Args:
+            count: of places.
+            held: places that the request has already.
 
         Raises:
             APIError: 400, 429 or 503.
         """
-        if self.closed:
+        if self.closed and not held:
             raise _busy(503, "the server is shutting down", "shutting_down")
-        if count > self._limit:
+        if held + count > self._limit:
             raise APIError(400, f"at most {self._limit} conversations are taken at once", "too_many_inputs", "input")
         if self.inside + count > self._limit:
             raise _busy(429, "the server is full; try again soon", "overloaded")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,6 +23,7 @@ from casa.serving.receiving import limited_body, unless_gone
 from casa.serving.requests import Body, ChatRequest, ModerationRequest, parsed
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Answer = Callable[[Door, Body, AsyncExitStack], Coroutine[Any, Any, Response]]
 
 
 def create_app(door: Door) -> Starlette:
@@ -58,13 +59,17 @@ def create_app(door: Door) -> Starlette:
     )
 
 
-def _post(door: Door, form: type[Body], answer: Callable[[Door, Body], Coroutine[Any, Any, Response]]) -> Endpoint:
+def _post(door: Door, form: type[Body], answer: Answer[Body]) -> Endpoint:
+    """Bodies are read of those only who have a place, so that no more of them are held than conversations."""
+
     async def endpoint(request: Request) -> Response:
         try:
             _require_json(request)
-            async with asyncio.timeout(door.settings.request_timeout_s):
-                body = await limited_body(request, door.settings.max_body_mb)
-            return await unless_gone(request, answer(door, parsed(body, form)))
+            async with AsyncExitStack() as held:
+                held.enter_context(door.admission.places())
+                async with asyncio.timeout(door.settings.request_timeout_s):
+                    body = await limited_body(request, door.settings.max_body_mb)
+                return await unless_gone(request, answer(door, parsed(body, form), held))
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as error:

@@ -20,10 +20,16 @@ from casa.serving.requests import ChatRequest
 from casa.serving.responses import Completion, server_sent, verdict_headers
 
 PATH = "/v1/chat/completions"
+_LAST_WORDS_S = 1.0  # to tell a client that its time is over
 
 
-async def chat_completions(door: Door, asked: ChatRequest) -> Response:
+async def chat_completions(door: Door, asked: ChatRequest, held: AsyncExitStack) -> Response:
     """Answers a conversation; a stream's response begins once the verdict is there, so that it stands in the headers.
+
+    Args:
+        door: that is asked.
+        asked: the request.
+        held: what the request holds until it is answered, its place among it.
 
     Raises:
         APIError: nothing is answered.
@@ -33,9 +39,8 @@ async def chat_completions(door: Door, asked: ChatRequest) -> Response:
     door.require_model(asked.model)
     begun = time.monotonic()
     deadline = asyncio.get_running_loop().time() + door.settings.request_timeout_s
-    async with AsyncExitStack() as stack:
+    async with held.pop_all() as stack:
         turn = _turn(door, asked)
-        stack.enter_context(door.admission.places())
         async with asyncio.timeout_at(deadline):
             messages = await conversation(asked.messages, door.media)
         answer = door.engine.answer(Turn(messages, *turn))
@@ -51,7 +56,7 @@ async def chat_completions(door: Door, asked: ChatRequest) -> Response:
             return JSONResponse(await _whole(door, completion, events), headers=headers)
         with_usage = asked.stream_options is not None and asked.stream_options.include_usage
         chunks = _streamed(door, completion, events, with_usage)
-        return _EventStream(chunks, headers, held=stack.pop_all())
+        return _EventStream(chunks, headers, deadline + _LAST_WORDS_S, stack.pop_all())
 
 
 def _turn(door: Door, asked: ChatRequest) -> tuple[Sampling, list[dict[str, Any]]]:
@@ -102,14 +107,16 @@ async def _streamed(
 
 
 class _EventStream(StreamingResponse):
-    """A stream that lets go of what it holds whatever happens, also where the client has gone."""
+    """A stream that lets go of what it holds whatever happens, also where the client has gone or reads no more."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, chunks: AsyncGenerator[str, None], headers: dict[str, str], held: AsyncExitStack) -> None:
+    def __init__(
+        self, chunks: AsyncGenerator[str, None], headers: dict[str, str], deadline: float, held: AsyncExitStack
+    ) -> None:
         super().__init__(chunks, headers=headers)
-        self._chunks, self._held = chunks, held
+        self._chunks, self._deadline, self._held = chunks, deadline, held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._held, aclosing(self._chunks):
+        async with self._held, aclosing(self._chunks), asyncio.timeout_at(self._deadline):
             await super().__call__(scope, receive, send)
