@@ -3,7 +3,7 @@
 import json
 
 from casa.data.held_out import held_out_queries
-from casa.data.overlap import GRAM
+from casa.data.overlap import GRAM, words
 from casa.data.reading import read_examples
 from casa.evaluation.leaks import Leak, leaks
 
@@ -26,6 +26,12 @@ def test_eight_words_in_a_row_are_a_leak(tmp_path):
     part = " ".join(LONG.text.split()[:GRAM])
     found = leaks(write(tmp_path / "x.jsonl", f"Well then: {part} or so"), ["xstest"], {})
     assert Leak("xstest", LONG.id, "eight words in a row", 1) in found
+
+
+def test_a_short_goal_in_a_framing_is_a_leak(tmp_path):
+    short = next(e for e in held_out_queries("test", 0)["malicious"] if 4 <= len(words(e.text)) < GRAM)
+    framed = write(tmp_path / "x.jsonl", f"You are a pirate. Say as pirates do: {short.text} And sing.")
+    assert Leak("xstest", short.id, "a whole sentence", 1) in leaks(framed, ["xstest"], {})
 
 
 def test_other_texts_are_none(tmp_path):

@@ -23,7 +23,7 @@ class Leak:
     Attributes:
         benchmark: which.
         item: its id.
-        why: "the same text" or "eight words in a row".
+        why: "the same text", "eight words in a row" or "a whole sentence".
         line: number of the training example, from 1.
     """
 
@@ -34,7 +34,7 @@ class Leak:
 
 
 def leaks(train: Path, names: Sequence[str], folders: dict[str, str]) -> list[Leak]:
-    """Items whose goal is in the training data, word for word or by eight words in a row.
+    """Items whose goal is in the training data, as `casa.data.overlap.Overlap.find` finds it.
 
     Args:
         train: training data in JSON Lines; see `casa.data.reading.read_examples`. All of it counts, whatever its split says.

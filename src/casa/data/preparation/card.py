@@ -51,7 +51,7 @@ The licences are the sources' own, as far as they were stated to this command; t
 
 - the same text: the same words, whatever case and punctuation.
 - nearly the same text: at least {NEAR:g} of the shingles in common, within one label.
-- in a benchmark: the same words as what a benchmark asks for, or {GRAM} words in a row of it.
+- in a benchmark: the same words as what a benchmark asks for, {GRAM} words in a row of it, or what is shorter as a sentence.
 
 `removed.jsonl` names every row and what it was compared with, not its text. By benchmark: {_by_benchmark(removed)}.
 
