@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import os
 import shutil
 from contextlib import aclosing
 from pathlib import Path
@@ -270,6 +271,15 @@ def test_v_s_that_is_not_a_number_takes_an_answer_back(unstarted, monkeypatch):
         unstarted, output(unstarted, unstarted._tokens.safe), output(unstarted, 5), output(unstarted, 5, safe=math.nan)
     )
     assert isinstance(found[0], Decided) and type(found[-1]).__name__ == "Retracted"
+
+
+@pytest.mark.parametrize(("chosen", "kept"), [(None, "1"), ("0", "0")])
+def test_vllm_tells_nobody_of_its_use_unless_it_was_asked_to(vllm_running, monkeypatch, chosen, kept):
+    monkeypatch.delenv("VLLM_NO_USAGE_STATS", raising=False)
+    if chosen:
+        monkeypatch.setenv("VLLM_NO_USAGE_STATS", chosen)
+    VLLMEngine(Path(vllm_running.engine._arguments.model), **VLLM_OPTIONS)
+    assert os.environ["VLLM_NO_USAGE_STATS"] == kept
 
 
 def test_an_altered_checkpoint_is_refused(vllm_running, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,7 @@ class VLLMEngine:
     def __init__(
         self, folder: Path, safety_prompt: str | None = None, recheck: float | None = None, **options: Any
     ) -> None:
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # vLLM tells its makers of its use unless it is told not to
         from transformers import GenerationConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
 
