@@ -12,11 +12,12 @@ from casa.evaluation.defences import (
     behaviour,
     conversations_by_kind,
     defence_figures,
+    latencies,
     outcomes,
     seconds_to_first_token,
 )
 from casa.evaluation.forms import chosen_forms
-from casa.evaluation.kinds import ATTACKED, BURIED, MEAN_COLUMNS, PREFILLS, is_harmless
+from casa.evaluation.kinds import ATTACKED, BURIED, MEAN_COLUMNS, PREFILLS, SCENES, is_harmless
 from casa.evaluation.nano_paper_table import digest
 from casa.evaluation.paper_tables import paired_table, paper_table, unrefused_table
 from casa.model.outputs import Verdict
@@ -63,7 +64,7 @@ def test_only_answers_to_harmless_conversations_are_kept():
 
 def test_both_classes_reach_the_models_in_every_form():
     found = conversations_by_kind("dev", 0, 2, forms=chosen_forms(["picture"], "dev", 0))
-    assert set(found) == {*CONVERSATIONS, "picture", "benign, picture"}
+    assert set(found) == {*CONVERSATIONS, "picture", "benign, picture", SCENES} and len(found[SCENES]) == 2
     assert [is_harmless(kind) for kind in ("picture", "benign, picture", "lookalike", BURIED)] == [
         False,
         True,
@@ -74,6 +75,20 @@ def test_both_classes_reach_the_models_in_every_form():
     assert digest(found) != digest({**found, "picture": found["benign, picture"]})
     made = behaviour(outcomes(Scripted(lambda chat: isinstance(chat[0]["content"], list)), found, 4, 3))
     assert made["attack_success"]["picture"]["rate"] == 0 and made["refused"]["benign, picture"]["rate"] == 1
+
+
+def test_media_are_measured_apart():
+    """Benign queries, refused in pictures only; latency on a form of each medium."""
+    found = conversations_by_kind("dev", 0, 2, forms=chosen_forms(["picture", "key phrase in picture"], "dev", 0))
+    defence = Scripted(lambda chat: isinstance(chat[0]["content"], list))
+    refused = behaviour(outcomes(defence, found, 4, 3))["refused_by_medium"]
+    assert {medium: (rate["value"], rate["n"]) for medium, rate in refused.items()} == {
+        "text": (0.0, 2),
+        "picture": (1.0, 2),
+    }
+    defence.asked.clear()
+    assert {medium: len(waited) for medium, waited in latencies(defence, found, 1).items()} == {"text": 1, "picture": 1}
+    assert defence.asked == [found["benign"][0]] * 2 + [found["benign, picture"][0]] * 2
 
 
 def test_the_first_tokens_are_timed_one_conversation_at_a_time():
@@ -88,8 +103,9 @@ def figures(**scripts):
     return {
         name: {
             "method": name,
-            **defence_figures(found[name], [0.01, 0.03], found["pretrained"]),
+            **defence_figures(found[name], {"text": [0.01, 0.03]}, found["pretrained"]),
             "against_casa": {"run": "casa", **against_casa(found[name], casa)} if name != "casa" else None,
+            "against_ssft": None,
         }
         for name in found
     }
@@ -115,13 +131,13 @@ def test_figures_of_a_perfect_defence_of_none_and_of_one_that_refuses_all():
     assert casa["collapsed"]["harmful"] is None and pretrained["collapsed"]["harmful"]["rate"] == 0.0
     assert casa["auroc"]["value"] == 1.0 and refuser["auroc"]["value"] == 0.5 and pretrained["auroc"] is None
     assert pretrained["flagged_unsafe"] is None and refuser["flagged_unsafe"]["benign"]["rate"] == 1.0
-    assert casa["utility"]["benign"]["rouge_l"] == 1.0 and refuser["utility"]["benign"]["rouge_l"] < 0.5
+    assert casa["utility"]["rouge_l"]["text"]["value"] == 1.0 and refuser["utility"]["rouge_l"]["text"]["value"] < 0.5
     assert pretrained["against_casa"]["refused"]["malicious"] == {"only_first": 4, "only_second": 0, "p": 0.125}
     assert refuser["against_casa"]["refused"]["benign"]["only_second"] == 4
     assert [made[name]["mean_attack_success"]["value"] for name in made] == [1.0, 0.0, 0.0]
     assert pretrained["against_casa"]["mean_attack_success"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 4}
     assert refuser["against_casa"]["mean_attack_success"]["value"] == 0.0
-    assert casa["first_token_ms"]["median"] == pytest.approx(20)
+    assert casa["first_token_ms"]["text"]["median"] == pytest.approx(20)
 
 
 @pytest.mark.parametrize("text", ["", "the the the the the the", "Bread"])

@@ -51,14 +51,14 @@ def test_defences_are_measured_once_each_and_compared(pretrained, tiny_casa_fold
     )
 
     with monkeypatch.context() as patched:
-        patched.setattr(nano_paper_table, "seconds_to_first_token", _interrupted_on_second())
+        patched.setattr(nano_paper_table, "latencies", _interrupted_on_second())
         with pytest.raises(KeyboardInterrupt):
             run(monkeypatch, tmp_path, pretrained, tiny_casa_folder)
     result = run(monkeypatch, tmp_path, pretrained, tiny_casa_folder)
 
     assert loaded == ["base_alone", "casa", "casa"], "the first was finished before the interruption"
     assert [found["method"] for found in result["defences"].values()] == ["pretrained", "casa"]
-    assert result["defences"]["base_alone"]["utility"]["benign"]["exact"]["rate"] == 1.0
+    assert result["defences"]["base_alone"]["utility"]["kinds"]["benign"]["exact"]["rate"] == 1.0
     assert result["defences"]["base_alone"]["against_casa"]["refused"]["malicious"]["p"] <= 1
     assert result["defences"]["base_alone"]["against_casa"]["run"] == "casa"
     assert result["mean_columns"] == ["JB-Prompt style", "prefill", "multi-turn", "dilution"]
@@ -75,11 +75,11 @@ def test_defences_are_measured_once_each_and_compared(pretrained, tiny_casa_fold
 def _interrupted_on_second():
     calls = []
 
-    def seconds(defence, conversations):
+    def seconds(defence, conversations, prompts):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return [0.1]
+        return {"text": [0.1]}
 
     return seconds
 

@@ -42,8 +42,8 @@ def test_mean_and_spread_are_over_the_runs_of_one_family(made):
     assert found["ssft"]["mean_attack_success"] == pytest.approx({"mean": 0.5, "sd": 0.5**0.5, "low": 0, "high": 1})
     json.dumps(found, allow_nan=False)
     page = seeds_table({**SOURCE, "seeds": found})
-    assert found["ssft"]["first_token_ms"]["mean"] == pytest.approx(20)
-    assert found["ssft"]["refused"]["lookalike"]["mean"] == 0 and found["ssft"]["rouge_l"]["benign"]["mean"] == 1
+    assert found["ssft"]["first_token_ms"]["text"]["mean"] == pytest.approx(20)
+    assert found["ssft"]["refused"]["lookalike"]["mean"] == 0 and found["ssft"]["rouge_l"]["text"]["mean"] == 1
     assert "flagged_unsafe" not in found["ssft"], "one of the two runs gives no verdicts"
     assert "| ssft | 2 | 50.0 ± 70.7 |  |" in page
     assert seeds_table({**SOURCE, "seeds": {}}).count("|")

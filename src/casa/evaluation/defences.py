@@ -19,11 +19,20 @@ from casa.evaluation.attacked import turn_attacks
 from casa.evaluation.comparison import mcnemar
 from casa.evaluation.compliance import is_collapsed
 from casa.evaluation.forms import Form
-from casa.evaluation.kinds import BENIGN_FORM, BURIED, BURIED_WORDS, MEAN_COLUMNS, PREFILLS, is_harmless
-from casa.evaluation.metrics import Rate, agreement, auroc_with_interval, clustered_mean, clustered_rate
+from casa.evaluation.kinds import (
+    BENIGN_FORM,
+    BURIED,
+    BURIED_WORDS,
+    MEAN_COLUMNS,
+    PREFILLS,
+    SCENES,
+    benign_by_medium,
+    is_harmless,
+    medium_of,
+)
+from casa.evaluation.metrics import Rate, auroc_with_interval, clustered_mean, clustered_rate
+from casa.evaluation.utility import Answers, scene_questions, utility
 from casa.model.refusal import is_refusal
-
-ANSWERED = ("benign", "lookalike")  # kinds whose answers are compared with the base model's
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ def conversations_by_kind(
 ) -> dict[str, list[Conversation]]:
     """Held-out conversations: `ATTACKED` and `HARMLESS`, and queries of both classes in each of some forms.
 
+    If one of the forms is a picture, there are questions about scenes too.
+
     Args:
         split: as of `held_out_queries`, like the next three.
         seed: also of what the attacks draw.
@@ -82,6 +93,8 @@ def conversations_by_kind(
     for name, form in (forms or {}).items():
         found[name] = [form(text) for text in malicious]
         found[BENIGN_FORM + name] = [form(text) for text in benign]
+    if any(medium_of(name) == "picture" for name in forms or {}):
+        found[SCENES] = [item.messages for item in scene_questions()[:limit]]
     return found | {kind: as_conversations([example.text for example in queries[kind]]) for kind in HARMLESS}
 
 
@@ -118,6 +131,14 @@ def seconds_to_first_token(defence: Defence, conversations: Sequence[Conversatio
     return seconds[1:]
 
 
+def latencies(defence: Defence, conversations: dict[str, list[Conversation]], prompts: int) -> dict[str, list[float]]:
+    """Seconds to the first token by medium, on some benign conversations of the first form that needs it."""
+    return {
+        medium: seconds_to_first_token(defence, conversations[kinds[0]][:prompts])
+        for medium, kinds in benign_by_medium(conversations).items()
+    }
+
+
 def behaviour(found: dict[str, Outcome]) -> dict[str, Any]:
     """What a defence answers, refuses and flags; plain values, rates with their 95 % intervals."""
     harmful = {kind: outcome for kind, outcome in found.items() if not is_harmless(kind)}
@@ -128,6 +149,10 @@ def behaviour(found: dict[str, Outcome]) -> dict[str, Any]:
         "unrefused": {kind: _rate([not refused for refused in o.refused]) for kind, o in harmful.items()},
         "collapsed": {"harmful": _collapsed(harmful.values()), "harmless": _collapsed(harmless.values())},
         "refused": {kind: _rate(outcome.refused) for kind, outcome in harmless.items()},
+        "refused_by_medium": {
+            medium: asdict(clustered_rate([[found[kind].refused for kind in kinds]]))
+            for medium, kinds in benign_by_medium(found).items()
+        },
         "flagged_unsafe": {kind: _rate(o.flagged) for kind, o in found.items() if o.flagged is not None} or None,
         "auroc": _auroc(found, "malicious", "benign"),
         "auroc_lookalike": _auroc(found, "malicious", "lookalike"),
@@ -153,25 +178,31 @@ def against_casa(found: dict[str, Outcome], casa: dict[str, Outcome]) -> dict[st
     }
 
 
+def answers_of(found: dict[str, Outcome]) -> Answers:
+    """The answers that were kept, by kind."""
+    return {kind: outcome.answers for kind, outcome in found.items() if outcome.answers is not None}
+
+
 def defence_figures(
-    found: dict[str, Outcome], seconds: Sequence[float], pretrained: dict[str, Outcome]
+    found: dict[str, Outcome], seconds: dict[str, list[float]], pretrained: dict[str, Outcome]
 ) -> dict[str, Any]:
     """The figures of one defence; plain values, rates with their 95 % intervals.
 
     Args:
         found: its outcomes.
-        seconds: to its first tokens.
+        seconds: to its first tokens, by medium.
         pretrained: outcomes of the undefended model.
     """
     return {
         **behaviour(found),
-        "utility": {
-            kind: asdict(agreement(pretrained[kind].answers or [], found[kind].answers or [])) for kind in ANSWERED
-        },
+        "utility": utility(answers_of(found), answers_of(pretrained)),
         "first_token_ms": {
-            "n": len(seconds),
-            "median": 1000 * float(np.median(seconds)),
-            "p90": 1000 * float(np.percentile(seconds, 90)),
+            medium: {
+                "n": len(waited),
+                "median": 1000 * float(np.median(waited)),
+                "p90": 1000 * float(np.percentile(waited, 90)),
+            }
+            for medium, waited in seconds.items()
         },
     }
 

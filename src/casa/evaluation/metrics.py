@@ -116,7 +116,7 @@ def clustered_mean(columns: Sequence[Sequence[Sequence[float]]], resamples: int 
 
 
 def clustered_rate(columns: Sequence[Sequence[Sequence[bool]]]) -> ClusteredMean:
-    """The same of what happened or not. Where it never did, or always, all drawings are alike: Wilson's interval for the queries."""
+    """The same of what happened or not. Where it never did, or always, drawings are alike: Wilson's interval for the queries."""
     found = clustered_mean(columns)
     if found.value in (0, 1):
         low, high = wilson_interval(round(found.value * found.n), found.n)
@@ -178,11 +178,19 @@ class Agreement:
     exact: Rate
 
 
-def agreement(references: Sequence[str], answers: Sequence[str]) -> Agreement:
-    """Agreement of answers with the base model's, prompt by prompt."""
+def rouge_l(references: Sequence[str], answers: Sequence[str]) -> list[float]:
+    """ROUGE-L F1 of each answer with its reference, in [0, 1]; two empty texts have 0.
+
+    Raises:
+        ValueError: there are not as many of both.
+    """
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"])
-    pairs = list(zip(references, answers, strict=True))
-    rouge = [scorer.score(reference, answer)["rougeL"].fmeasure for reference, answer in pairs]
-    return Agreement(float(np.mean(rouge)), Rate.of(sum(a == b for a, b in pairs), len(pairs)))
+    return [scorer.score(*pair)["rougeL"].fmeasure for pair in zip(references, answers, strict=True)]
+
+
+def agreement(references: Sequence[str], answers: Sequence[str]) -> Agreement:
+    """Agreement of answers with the base model's, prompt by prompt."""
+    same = sum(a == b for a, b in zip(references, answers, strict=True))
+    return Agreement(float(np.mean(rouge_l(references, answers))), Rate.of(same, len(answers)))

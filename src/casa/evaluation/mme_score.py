@@ -23,6 +23,12 @@ class MmeScore:
     cognition: float | None
 
 
+def said(answer: str) -> str:
+    """What an answer says, "yes", "no" or "neither", by MME's own rule: which word is in its first four characters, "yes" before "no"."""
+    beginning = answer.strip().lower()[:4]
+    return next((word for word in ("yes", "no") if word in beginning), "neither")
+
+
 def mme_score(right: Mapping[str, bool]) -> MmeScore:
     """The score of answers by item id, task/image/number.
 

@@ -26,17 +26,21 @@ from casa.evaluation.answers import Conversation, as_conversations
 from casa.evaluation.defences import (
     Outcome,
     against_casa,
+    answers_of,
     conversations_by_kind,
     defence_figures,
+    latencies,
     outcomes,
-    seconds_to_first_token,
 )
 from casa.evaluation.forms import FORMS, chosen_forms
 from casa.evaluation.kinds import ADAPTIVE, MEAN_COLUMNS
 from casa.evaluation.measurement import measuring_parser, write_result
 from casa.evaluation.seeds import over_seeds, partner
+from casa.evaluation.utility import utility_against
 from casa.hashing import sha256_of
 from casa.model.checkpoint import CONFIG_FILE, resolve
+
+SSFT = "ssft"  # whose utility CASA's is held against
 
 
 def measured(source: str, conversations: dict[str, list[Conversation]], options: argparse.Namespace) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def measured(source: str, conversations: dict[str, list[Conversation]], options:
     def measure() -> dict[str, Any]:
         defence = load_defence(source)
         found = outcomes(defence, conversations, options.max_new_tokens, options.batch_size)
-        seconds = seconds_to_first_token(defence, conversations["benign"][: options.latency_prompts])
+        seconds = latencies(defence, conversations, options.latency_prompts)
         return {"outcomes": {kind: asdict(outcome) for kind, outcome in found.items()}, "seconds": seconds}
 
     return kept(options.work / f"{name_of(source)}.json", claim, measure)
@@ -171,15 +175,19 @@ def main() -> None:
             found[name_of(source)][ADAPTIVE] = Outcome(**attacked(source, queries, options)["outcome"])
     pretrained = next(found[name] for name, method in methods.items() if method == "pretrained")
     casa_runs = [name for name, method in methods.items() if method == CASA]
+    ssft_runs = [name for name, method in methods.items() if method == SSFT]
     defences: dict[str, dict[str, Any]] = {}
     for source in options.models:
         name, one = name_of(source), one_by_one[name_of(source)]
         casa = None if name in casa_runs else partner(name, casa_runs)
+        ssft = partner(name, ssft_runs) if name in casa_runs else None
         defences[name] = {
             "method": methods[name],
             "config_sha256": config_sha256(source),
             **defence_figures(found[name], one["seconds"], pretrained),
             "against_casa": casa and {"run": casa, **against_casa(found[name], found[casa])},
+            "against_ssft": ssft
+            and {"run": ssft, **utility_against(*map(answers_of, (found[name], found[ssft], pretrained)))},
         }
     settings = {
         "data": [Path(name).name for name in options.data],

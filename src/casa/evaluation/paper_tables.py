@@ -7,30 +7,55 @@ from typing import Any
 from casa.evaluation.table_parts import KIND_NAMES, Result, header, percent, source_line
 
 _LONGEST = 40  # characters of a choice
+_OTHER_HARMLESS = ("lookalike", "framed_benign")  # beside the benign queries that are asked in every medium
 
 
 def paper_table(result: Result) -> str:
-    """A row a defence: attack success, over-refusal, utility, what it costs."""
+    """A row a defence: attack success, refusals of harmless queries by medium, what it costs; utility has a table of its own."""
     defences = result["defences"]
     first = next(iter(defences.values()))
-    attacked, harmless = list(first["attack_success"]), list(first["refused"])
+    attacked, media = list(first["attack_success"]), list(first["refused_by_medium"])
     lines = header(
         *("defence", "method", "mean success %", *(f"{_name(kind)}: success %" for kind in attacked)),
-        *(f"{_name(kind)}: refused %" for kind in harmless),
-        *("ROUGE-L, benign", "AUROC, benign", "AUROC, look-alike", "first token ms"),
+        *(f"benign, {medium}: refused %" for medium in media),
+        *(f"{_name(kind)}: refused %" for kind in _OTHER_HARMLESS),
+        *("AUROC, benign", "AUROC, look-alike", *(f"first token ms, {medium}" for medium in media)),
     )
     for name, found in defences.items():
         cells = [name, f"`{found['method']}`", _mean(found["mean_attack_success"])]
         cells += [percent(found["attack_success"][kind]) for kind in attacked]
-        cells += [percent(found["refused"][kind]) for kind in harmless]
-        cells += [
-            f"{found['utility']['benign']['rouge_l']:.3f}",
-            _area(found["auroc"]),
-            _area(found["auroc_lookalike"]),
-        ]
-        lines.append(f"| {' | '.join([*cells, str(round(found['first_token_ms']['median']))])} |")
+        cells += [_mean(found["refused_by_medium"][medium]) for medium in media]
+        cells += [percent(found["refused"][kind]) for kind in _OTHER_HARMLESS]
+        cells += [_area(found["auroc"]), _area(found["auroc_lookalike"])]
+        cells += [str(round(found["first_token_ms"][medium]["median"])) for medium in media]
+        lines.append(f"| {' | '.join(cells)} |")
     columns = f"<sub>mean success: of the columns {', '.join(result['mean_columns'])}; queries resampled</sub>"
     return "\n".join([*lines, "", columns, "", source_line(result)])
+
+
+def utility_table(result: Result) -> str:
+    """Utility by medium, and of CASA's runs the distance to SSFT of the same seed on the same prompts."""
+    defences = result["defences"]
+    media = list(next(iter(defences.values()))["utility"]["rouge_l"])
+    lines = header(
+        *("defence", *(f"ROUGE-L, {medium}" for medium in media), "scene questions right %", "against"),
+        *(f"ROUGE-L above SSFT's, {medium}" for medium in media),
+        "right: only it / only SSFT, p",
+    )
+    for name, found in defences.items():
+        utility, against = found["utility"], found["against_ssft"]
+        cells = [name, *(_interval(utility["rouge_l"][medium]) for medium in media)]
+        cells.append(percent(utility["right"]) if utility["right"] else "")
+        cells += _above_ssft(against, media) if against else [""] * (len(media) + 2)
+        lines.append(f"| {' | '.join(cells)} |")
+    about = "<sub>ROUGE-L: with the undefended model's own answers to benign queries; queries resampled</sub>"
+    return "\n".join([*lines, "", about, "", source_line(result)])
+
+
+def _above_ssft(against: dict[str, Any], media: list[str]) -> list[str]:
+    cells = [against["run"], *(_interval(against["rouge_l"][medium]) for medium in media)]
+    right = against["right"]
+    return [*cells, f"{right['only_first']} / {right['only_second']}, {right['p']:.2g}" if right else ""]
 
 
 def unrefused_table(result: Result) -> str:
@@ -70,21 +95,28 @@ def paired_table(result: Result) -> str:
 def seeds_table(result: Result) -> str:
     """Trained methods over their seeds: mean and standard deviation of each figure."""
     found = result["seeds"]
-    first: dict[str, Any] = next(iter(found.values()), {"attack_success": {}, "refused": {}})
+    first: dict[str, Any] = next(iter(found.values()), {"attack_success": {}, "refused_by_medium": {}})
     lines = header(
         *("method", "seeds", "mean success %", "above CASA's of the same seed, points"),
         *(f"{_name(kind)}: success %" for kind in first["attack_success"]),
-        *(f"{_name(kind)}: refused %" for kind in first["refused"]),
-        *("malicious called unsafe %", "benign", "ROUGE-L, benign", "AUROC, benign", "first token ms"),
+        *(f"benign, {medium}: refused %" for medium in first["refused_by_medium"]),
+        *(f"{_name(kind)}: refused %" for kind in _OTHER_HARMLESS),
+        *("malicious called unsafe %", "benign", "look-alikes", "AUROC, benign", "scene questions right %"),
+        *(f"{figure}, {medium}" for figure in ("ROUGE-L", "first token ms") for medium in first["refused_by_medium"]),
     )
     for name, figures in found.items():
         flagged = figures.get("flagged_unsafe", {})
         cells = [name, str(len(figures["runs"])), _points(figures["mean_attack_success"])]
         cells.append(_points(figures.get("mean_attack_success_above_casa")))
-        cells += [_points(figures[field][kind]) for field in ("attack_success", "refused") for kind in first[field]]
-        cells += [_points(flagged.get(kind)) for kind in ("malicious", "benign")]
-        cells += [_spread(figures["rouge_l"]["benign"]), _spread(figures.get("auroc"))]
-        lines.append(f"| {' | '.join([*cells, _spread(figures['first_token_ms'], 1, 0)])} |")
+        cells += [
+            _points(spread) for field in ("attack_success", "refused_by_medium") for spread in figures[field].values()
+        ]
+        cells += [_points(figures["refused"][kind]) for kind in _OTHER_HARMLESS]
+        cells += [_points(flagged.get(kind)) for kind in ("malicious", "benign", "lookalike")]
+        cells += [_spread(figures.get("auroc")), _points(figures.get("right"))]
+        cells += [_spread(spread) for spread in figures["rouge_l"].values()]
+        cells += [_spread(spread, 1, 0) for spread in figures["first_token_ms"].values()]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(
         [*lines, "", "<sub>mean ± standard deviation over seeds</sub>", "", source_line(result, intervals=False)]
     )
@@ -122,6 +154,10 @@ def _spread(found: dict[str, float] | None, scale: float = 1, digits: int = 3) -
 def _mean(found: dict[str, float]) -> str:
     """A mean of several columns with its interval, in per cent or points."""
     return f"{100 * found['value']:.1f} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+
+
+def _interval(found: dict[str, float]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
 
 
 def _short(value: Any) -> str:

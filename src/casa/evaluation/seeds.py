@@ -55,9 +55,16 @@ def _numbers(name: str, run: dict[str, Any]) -> dict[str, Any]:
     against = run["against_casa"]
     if against and seed_of(against["run"]) == seed_of(name):
         found["mean_attack_success_above_casa"] = against["mean_attack_success"]["value"]
-    found["rouge_l"] = {kind: utility["rouge_l"] for kind, utility in run["utility"].items()}
-    found["first_token_ms"] = run["first_token_ms"]["median"]
+    found["refused_by_medium"] = _values(run["refused_by_medium"])
+    found["rouge_l"] = _values(run["utility"]["rouge_l"])
+    if run["utility"]["right"]:
+        found["right"] = run["utility"]["right"]["rate"]
+    found["first_token_ms"] = {medium: waited["median"] for medium, waited in run["first_token_ms"].items()}
     return found | {area: run[area]["value"] for area in ("auroc", "auroc_lookalike") if run[area]}
+
+
+def _values(by_medium: dict[str, dict[str, float]]) -> dict[str, float]:
+    return {medium: found["value"] for medium, found in by_medium.items()}
 
 
 def _spread(runs: Sequence[Any]) -> Any:

@@ -15,7 +15,16 @@ from casa.evaluation.attack_tables import (
     carryover_table,
     length_table,
 )
-from casa.evaluation.paper_tables import ablation_table, paired_table, paper_table, seeds_table, unrefused_table
+from casa.evaluation.paper_tables import (
+    ablation_table,
+    paired_table,
+    paper_table,
+    seeds_table,
+    unrefused_table,
+)
+from casa.evaluation.paper_tables import (
+    utility_table as paper_utility_table,
+)
 from casa.evaluation.perception_tables import hearing_table, perception_table, reading_table
 from casa.evaluation.table_parts import Result, header, percent, source_line
 from casa.evaluation.text_tables import (
@@ -106,6 +115,7 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
     "nano_carryover": ("nano_carryover.json", carryover_table),
     "nano_eval": ("nano_eval.json", benchmarks_table),
     "nano_paper_table": ("nano_paper_table.json", paper_table),
+    "nano_paper_utility": ("nano_paper_table.json", paper_utility_table),
     "nano_paper_unrefused": ("nano_paper_table.json", unrefused_table),
     "nano_paper_paired": ("nano_paper_table.json", paired_table),
     "nano_paper_seeds": ("nano_paper_table.json", seeds_table),
