@@ -16,3 +16,9 @@ def test_wrong_usage_says_what_to_name(run, tmp_path):
     assert run("export", "casa-nano").exit_code == 2
     assert run("export", "casa-nano", tmp_path / "a", "--check").exit_code == 2
     assert run("export", "casa-nano", tmp_path / "a", "--to", "other").exit_code == 2
+
+
+def test_a_threshold_that_would_be_ignored_is_wrong_usage(run, tmp_path):
+    for ignoring in (("--to", "transformers", tmp_path / "a"), ("--check",)):
+        result = run("export", "casa-nano", *ignoring, "--threshold", "0.3")
+        assert result.exit_code == 2 and "--threshold" in result.stderr

@@ -48,6 +48,15 @@ def test_a_merged_checkpoint_in_plain_transformers_begins_with_the_likelier_safe
     assert casa.base_model.generation_config.begin_suppress_tokens is None, "the model in memory is as it was"
 
 
+def test_an_interrupted_writing_leaves_nothing(trained_folder, tmp_path, monkeypatch):
+    casa = CasaModel.from_pretrained(trained_folder)
+    monkeypatch.setattr(casa.processor, "save_pretrained", lambda folder: 1 / 0)
+    before = set(tmp_path.iterdir())
+    with pytest.raises(ZeroDivisionError):
+        write_merged(casa, tmp_path / "merged")
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_what_is_not_merged_or_would_overwrite_is_refused(trained_folder, tmp_path):
     with pytest.raises(CheckpointError, match="merge=True"):
         write_merged(CasaModel.from_pretrained(trained_folder, merge=False), tmp_path / "new")

@@ -46,6 +46,10 @@ def export(
     """
     if (folder is None) is not check:
         raise typer.BadParameter("name the folder to write, or give --check and one folder that was exported")
+    if threshold is not None and (check or to is Engine.transformers):
+        raise typer.BadParameter(
+            "--threshold is written into checkpoints for vllm only; plain transformers takes the likelier of both tokens"
+        )
     with reported_errors(as_json):
         if folder is None:
             _check(Path(model), as_json)

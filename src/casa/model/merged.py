@@ -6,11 +6,14 @@ import copy
 from pathlib import Path
 
 from casa.errors import CheckpointError
+from casa.folders import complete_folder
 from casa.model.casa_model import CasaModel
 
 
 def write_merged(casa: CasaModel, folder: Path) -> None:
     """Writes base model with the merged adapter, processor, and a generation config that leaves two first tokens.
+
+    The folder appears only when it is complete.
 
     What is lost without CASA's code: v_s does not gate the decision (it is made by the two logits alone, at 0.5), safety tokens are
     not banned later on, a prefill can stand in the token's place, and text from a user can hold control tokens. Safety tokens
@@ -23,16 +26,15 @@ def write_merged(casa: CasaModel, folder: Path) -> None:
     Raises:
         CheckpointError: the folder exists, the adapter is not merged, or the base model is quantised.
     """
-    if folder.exists():
-        raise CheckpointError(f"{folder} exists already; name a new folder")
     if not casa.merged or getattr(casa.base_model, "is_quantized", False):
         raise CheckpointError(
             "only an unquantised model with its adapter merged can be written; load it with merge=True"
         )
     base = casa.base_model
-    base.save_pretrained(folder)
-    casa.processor.save_pretrained(folder)
     generation = copy.deepcopy(base.generation_config)
     vocabulary = base.get_output_embeddings().weight.shape[0]
     generation.begin_suppress_tokens = [i for i in range(vocabulary) if i not in casa.tokens]
-    generation.save_pretrained(folder)
+    with complete_folder(folder) as scratch:
+        base.save_pretrained(scratch)
+        casa.processor.save_pretrained(scratch)
+        generation.save_pretrained(scratch)

@@ -72,6 +72,12 @@ def test_a_folder_that_exists_is_left_alone(trained, tmp_path):
         export(trained, tmp_path / "served")
 
 
+def test_a_folder_that_cannot_be_made_is_told(trained, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        export(trained, tmp_path / "file" / "served")
+
+
 def test_an_adapter_that_is_not_merged_is_refused(tiny_casa, tmp_path):
     with pytest.raises(CheckpointError, match="merge=True"):
         export(tiny_casa, tmp_path / "served")

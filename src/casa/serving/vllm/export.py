@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from casa.errors import CheckpointError
+from casa.folders import complete_folder
 from casa.hashing import sha256_of
 from casa.model.casa_model import CasaModel
 from casa.model.families import untrained_media
@@ -36,8 +35,6 @@ def export(casa: CasaModel, folder: Path, max_shard_size: str = "5GB") -> Path:
     Raises:
         CheckpointError: the folder exists, the adapter is not merged, or vLLM cannot serve such a model.
     """
-    if folder.exists():
-        raise CheckpointError(f"{folder} exists already; name a new folder")
     if not casa.merged:
         raise CheckpointError("the adapter is not merged into the weights; load the model with merge=True")
     if getattr(casa.base_model, "is_quantized", False):
@@ -45,16 +42,10 @@ def export(casa: CasaModel, folder: Path, max_shard_size: str = "5GB") -> Path:
             "a quantised base model cannot be exported; export it unquantised and let vLLM quantise it"
         )
     settings = served_settings(casa)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with complete_folder(folder) as scratch:
         _write(casa, settings, scratch, max_shard_size)
         _write_manifest(scratch)
         verify(scratch)
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 
