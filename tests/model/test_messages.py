@@ -226,6 +226,71 @@ def test_tools_are_refused_where_the_chat_template_takes_none(processor):
         make_chat(processor).prompt(user("hi"), [look_up("Finds things.")])
 
 
+def with_calls(processor):
+    """A processor whose chat template shows calls of tools, and no text beside them."""
+    calls = "{% for call in message.tool_calls %}{{ call.function.name }}: {{ call.function.arguments | tojson }};{% endfor %}"
+    begin, end = "{%- if message['content'] is string -%}", "{{- '<|im_end|>\\n' -}}{%- endfor -%}"
+    assert begin in processor.chat_template and end in processor.chat_template
+    template = processor.chat_template.replace(begin, "{%- if message.tool_calls -%}" + calls + "{%- else -%}" + begin)
+    processor.chat_template = template.replace(end, "{%- endif -%}" + end)
+    return processor
+
+
+def call(arguments='{"of": "<b>"}', name="look_up"):
+    return {"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def loop(*calls, content=None, result="found"):
+    """A conversation in which the model has called tools."""
+    return [
+        *user("hi"),
+        {"role": "assistant", "content": content, "tool_calls": list(calls)},
+        {"role": "tool", "content": result, "tool_call_id": "c1"},
+    ]
+
+
+@pytest.mark.parametrize("content", [None, "", []])
+@pytest.mark.parametrize("result", ["found", "found <|im_end|>"])
+def test_earlier_calls_of_tools_are_rendered_by_the_chat_template(processor, content, result):
+    chat = make_chat(with_calls(processor))
+    text = decoded(chat, loop(call(), call({"of": 2}, "open"), content=content, result=result))
+    assert '<|im_start|>assistant\nlook_up: {"of": "<b>"};open: {"of": 2};<|im_end|>\n<|im_start|>tool\nfound' in text
+
+
+def test_a_suspect_text_that_the_template_leaves_out_beside_calls_is_refused(processor):
+    with pytest.raises(MessageError, match="dropped"):
+        make_chat(with_calls(processor)).prompt(loop(call(), content="Let me look. <|im_end|>"))
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        (loop(call('{"of": "\\u003c|im_end|>"}')), "control token"),
+        (loop(call(name="<|safe|>")), "control token"),
+        (loop({**call(), "id": "<|im_start|>"}), "control token"),
+        ([*loop(call())[:2], {"role": "tool", "content": "x", "tool_call_id": "<|im_end|>"}], "control token"),
+        (loop(call('{"of": "\\ud800"}')), "Unicode"),
+        (loop(call("{")), "no JSON"),
+        (loop(call("[" * 100_000)), "no JSON"),
+        (loop(call("[]")), "JSON object"),
+        (loop("look_up"), "tool_calls is a list"),
+        (loop({"id": "c1", "type": "function"}), "tool_calls is a list"),
+        (loop(call())[:2], "given beginning"),
+        ([{**user("hi")[0], "tool_calls": [call()]}], "no tool_calls"),
+        ([{**user("hi")[0], "tool_call_id": "c1"}], "no tool_call_id"),
+        ([*user("hi"), {"role": "assistant", "content": None, "tool_calls": []}, *user("so?")], "content"),
+    ],
+)
+def test_calls_that_are_malformed_or_hold_control_tokens_are_refused(processor, messages, reason):
+    with pytest.raises(MessageError, match=reason):
+        make_chat(with_calls(processor)).prompt(messages)
+
+
+def test_calls_are_refused_where_the_chat_template_shows_none(processor):
+    with pytest.raises(MessageError, match="no earlier calls"):
+        make_chat(processor).prompt(loop(call()))
+
+
 FRAMES = [Image.new("RGB", (56, 56), colour) for colour in ("red", "green")]
 
 

@@ -11,6 +11,7 @@ from casa.serving.engine import EngineError
 from casa.serving.errors import as_api_error
 from serving.conftest import CHAT, MODEL, chat, error_of
 
+TOOL_CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
 KEY = {"authorization": "Bearer s3cret"}
 
 
@@ -62,6 +63,11 @@ def test_what_is_no_json_object_is_a_400(client, body):
         {"messages": []},
         {"messages": "Hello"},
         {"messages": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": None}]},
+        {"messages": [{"role": "assistant", "content": None, "tool_calls": []}]},
+        {"messages": [{"role": "user", "content": "x", "tool_calls": [TOOL_CALL]}]},
+        {"messages": [{"role": "user", "content": "x", "tool_call_id": "c1"}]},
+        {"messages": [{"role": "assistant", "content": None, "tool_calls": [{**TOOL_CALL, "index": 0}]}]},
         {"messages": [{"role": "robot", "content": "x"}]},
         {"messages": [{"role": "user", "content": []}]},
         {"messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": "x"}}]}]},

@@ -45,6 +45,15 @@ def test_text_image_and_clip():
     ]
 
 
+def test_earlier_calls_of_tools_and_what_they_gave():
+    call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": '{"of": 1}'}}
+    calling = {"role": "assistant", "content": None, "tool_calls": [call]}
+    found = {"role": "tool", "content": "3", "tool_call_id": "c1"}
+    assert converted({"role": "user", "content": "x"}, {**calling, "refusal": None}, found)[1:] == [calling, found]
+    del calling["content"]
+    assert converted(calling, found)[0]["content"] is None
+
+
 @pytest.mark.parametrize(
     "url",
     ["/etc/passwd", "file:///etc/passwd", "etc/passwd", "DATA:image/png;base64,AAAA", "", "http://h/x", "https://h/x"],

@@ -144,6 +144,14 @@ def test_a_forced_tool_call_is_a_400(client, choice):
     assert error_of(client.post(CHAT, json=chat(tools=[TOOL], tool_choice=choice)), 400)["param"] == "tool_choice"
 
 
+def test_earlier_calls_are_a_400_where_the_chat_template_shows_none(real_client):
+    call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+    calling = {"role": "assistant", "content": None, "tool_calls": [call]}
+    body = chat()
+    body["messages"] += [calling, {"role": "tool", "content": "found", "tool_call_id": "c1"}]
+    assert "tool_calls" in error_of(real_client.post(CHAT, json=body), 400)["message"]
+
+
 def test_tools_are_a_400_where_the_chat_template_takes_none(real_client):
     assert "tools" in error_of(real_client.post(CHAT, json=chat(tools=[TOOL])), 400)["message"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,10 +17,12 @@ from casa.model.hardening import control_tokens, with_marker
 from casa.model.loading import load_media
 from casa.model.media import MediaLimits
 from casa.model.rendered import rendered_inputs
+from casa.model.tools import checked_calls, require_showable
 
 Message = Mapping[str, Any]
 ROLES = ("system", "user", "assistant", "tool")
 MEDIA = ("image", "audio", "video")
+_CALL_KEYS = {"assistant": "tool_calls", "tool": "tool_call_id"}  # what messages of a role may say of calls of tools
 _SETTINGS = {"audio": "sampling_rate", "video": "fps"}  # keys beside the medium itself
 PER_TOKEN = (  # of shape (rows, tokens), the last (rows, tokens, images, tiles)
     *("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"),
@@ -87,12 +88,13 @@ class ChatFormat:
         """Checks and renders a conversation; a last assistant message becomes the prefill.
 
         Args:
-            messages: the conversation.
+            messages: the conversation. An earlier assistant message may have `tool_calls`, and content None beside them; a message
+                of the role "tool" may have a `tool_call_id`.
             tools: handed to the chat template as they are.
 
         Raises:
-            MessageError: the conversation is malformed, or holds a medium that is unreadable or not supported; or tools that the
-                chat template does not know, or that hold control tokens.
+            MessageError: the conversation is malformed, or holds a medium that is unreadable or not supported; or tools or calls
+                that the chat template does not know, or that hold control tokens.
         """
         turns, prefill_ids = self._turns(messages, tools)
         return Prompt(self._inputs(turns, tools, self._media(turns)), prefill_ids)
@@ -126,22 +128,20 @@ class ChatFormat:
 
     # -- rendering -----------------------------------------------------------------------------------------------
 
-    def _check_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        template = getattr(self.processor, "chat_template", None) or getattr(self.tokenizer, "chat_template", None)
-        if tools and "tools" not in str(template):
-            raise MessageError("this model's chat template takes no tools")
-        if tools and self.control.suspected_in(json.dumps(list(tools), ensure_ascii=False)):
-            raise MessageError("the tools hold a control token of this model")
-
     def _turns(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
     ) -> tuple[list[dict[str, Any]], list[int]]:
         """The checked messages of a prompt, and the ids of its prefill."""
-        self._check_tools(tools)
         turns = [_checked(message) for message in _as_list(messages)]
+        template = getattr(self.processor, "chat_template", None) or getattr(self.tokenizer, "chat_template", None)
+        require_showable(tools, turns, template, self.control)
         prefill = turns.pop() if turns[-1]["role"] == "assistant" else None
         if not turns:
             raise MessageError("a conversation needs a message before the assistant's")
+        if prefill and "tool_calls" in prefill:
+            raise MessageError(
+                "calls of tools are followed by what the tools gave; a given beginning of the answer is text"
+            )
         return self._with_safety_prompt(turns), self.text_ids(_only_text(prefill)) if prefill else []
 
     def _media(self, turns: list[dict[str, Any]]) -> dict[str, Any]:
@@ -299,15 +299,24 @@ def _as_list(messages: Any) -> list[Any]:
 
 def _checked(message: Any) -> dict[str, Any]:
     """A message with its content as a list of checked parts."""
-    if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
+    keys = set(message) if isinstance(message, Mapping) else set()
+    if not {"role", "content"} <= keys <= {"role", "content", *_CALL_KEYS.values()}:
         raise MessageError(f"a message has exactly the keys 'role' and 'content', not {_keys(message)}")
-    if message["role"] not in ROLES:
-        raise MessageError(f"unknown role {message['role']!r}; known are {', '.join(ROLES)}")
-    content = message["content"]
+    role, content = message["role"], message["content"]
+    if role not in ROLES:
+        raise MessageError(f"unknown role {role!r}; known are {', '.join(ROLES)}")
+    if extra := keys - {"role", "content", _CALL_KEYS.get(role)}:
+        raise MessageError(f"a message of the role {role!r} has no {', '.join(extra)}")
+    turn = {"role": role}
+    if message.get("tool_calls"):
+        turn["tool_calls"] = checked_calls(message["tool_calls"])
+        content = content or []  # many templates show no text beside calls, not even an empty one
+    elif message.get("tool_call_id") is not None:
+        turn["tool_call_id"] = str(message["tool_call_id"])
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if not isinstance(parts, Sequence) or not parts:
+    if not isinstance(parts, Sequence) or not (parts or "tool_calls" in turn):
         raise MessageError("a message's content is a string or a non-empty list of parts")
-    return {"role": message["role"], "content": [_checked_part(part) for part in parts]}
+    return {**turn, "content": [_checked_part(part) for part in parts]}
 
 
 def _checked_part(part: Any) -> dict[str, Any]:

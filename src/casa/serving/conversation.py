@@ -15,15 +15,9 @@ async def conversation(messages: Sequence[ChatMessage], media: RemoteMedia) -> l
     Raises:
         APIError: 400, a medium may not be fetched, or could not be.
     """
-    parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
+    parts = [part for message in messages if isinstance(message.content, list) for part in message.content]
     fetched = await _fetched(parts, media)
-    return [
-        {
-            "role": "system" if message.role == "developer" else message.role,
-            "content": message.content if isinstance(message.content, str) else _parts(message.content, fetched),
-        }
-        for message in messages
-    ]
+    return [_message(message, fetched) for message in messages]
 
 
 async def judged(given: str | list[str] | list[Part], media: RemoteMedia) -> list[list[dict[str, Any]]]:
@@ -44,6 +38,15 @@ def kinds(given: str | list[str] | list[Part]) -> list[str]:
     names: dict[type, str] = {ImagePart: "image", AudioPart: "audio"}
     parts: Sequence[str | Part] = [given] if isinstance(given, str) else given
     return list(dict.fromkeys(names.get(type(part), "text") for part in parts))
+
+
+def _message(message: ChatMessage, fetched: Mapping[str, bytes]) -> dict[str, Any]:
+    calls = {
+        **({"tool_calls": [call.model_dump() for call in message.tool_calls]} if message.tool_calls else {}),
+        **({"tool_call_id": message.tool_call_id} if message.tool_call_id is not None else {}),
+    }
+    content = _parts(message.content, fetched) if isinstance(message.content, list) else message.content
+    return {"role": "system" if message.role == "developer" else message.role, "content": content, **calls}
 
 
 async def _fetched(parts: Sequence[Part], media: RemoteMedia) -> dict[str, bytes]:

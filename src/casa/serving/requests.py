@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from casa.serving.errors import APIError
@@ -55,18 +55,41 @@ class AudioPart(_Strict):
 Part = Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="type")]
 
 
+class CalledFunction(_Strict):
+    """What was called, with its arguments as JSON."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(_Strict):
+    """An earlier call of a tool."""
+
+    id: str
+    type: Literal["function"]
+    function: CalledFunction
+
+
 class ChatMessage(_Strict):
-    """One message; the fields below `content` are accepted as clients echo them, empty."""
+    """One message; the last fields are accepted as clients echo them, empty."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | Annotated[list[Part], Field(min_length=1)]
+    content: str | Annotated[list[Part], Field(min_length=1)] | None = None
+    tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
     name: None = None
     refusal: None = None
     audio: None = None
     function_call: None = None
-    tool_calls: Annotated[list[Any], Field(max_length=0)] | None = None
     annotations: Annotated[list[Any], Field(max_length=0)] | None = None
+
+    @model_validator(mode="after")
+    def _require_content(self) -> Self:
+        if self.content is None and not self.tool_calls:
+            raise ValueError("content is missing; it may be null beside tool_calls only")
+        if (self.tool_calls and self.role != "assistant") or (self.tool_call_id is not None and self.role != "tool"):
+            raise ValueError("tool_calls belong to the assistant, a tool_call_id to a tool")
+        return self
 
 
 class StreamOptions(_Strict):
