@@ -1,4 +1,4 @@
-"""What is asked of every family: attach, train two steps, save, load, decide, answer, batch, explain."""
+"""What is asked of every family: attach, train two steps, save, load, decide, answer, batch, explain, export."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from casa import CasaModel
 from casa.data.reading import Example
+from casa.model.attach import fresh_attention
+from casa.model.bases import load_base, load_processor
 from casa.model.families import media_token_ids
+from casa.model.merged import write_merged
+from casa.serving.vllm.export import ATTENTION_FILE, export, verify
+from casa.serving.vllm.settings import WEIGHT_PREFIX
 from casa.training.arguments import CasaTrainingArguments
 from casa.training.batches import ConditionalDataset
 from casa.training.trainer import CasaTrainer
@@ -155,6 +162,26 @@ def check_explanation(subject: Subject) -> None:
             assert area == pytest.approx(1)
 
 
+def check_export(subject: Subject) -> None:
+    """Both checkpoints of `casa export` load without the adapter, and decide as before; vLLM itself is not run."""
+    casa, chats = subject.loaded, [conversation(PARTS[kind][0]) for kind in subject.family.working] + [conversation()]
+    expected = casa.classify(chats)
+    with TemporaryDirectory() as folder:
+        write_merged(casa, plain := Path(folder) / "plain")
+        inputs = casa.chat.prompt(conversation()).inputs
+        found = load_base(str(plain)).generate(**inputs, max_new_tokens=1, do_sample=False)
+        logits = casa.base_model(**inputs).logits[0, -1]
+        assert found[0, -1] == max(casa.tokens, key=lambda token: logits[token])
+        settings = verify(export(casa, served := Path(folder) / "served"))
+        base = load_base(str(served))
+        attention = fresh_attention(base, settings.config)
+        weights = load_file(served / ATTENTION_FILE)
+        attention.load_state_dict({name.removeprefix(WEIGHT_PREFIX): weight for name, weight in weights.items()})
+        again = CasaModel(base, load_processor(str(served)), attention, settings.tokens, settings.config, {}).eval()
+        for verdict, other in zip(expected, again.classify(chats), strict=True):
+            assert (other.p_unsafe, other.risk) == pytest.approx((verdict.p_unsafe, verdict.risk), abs=CLOSE)
+
+
 def checks(family: Family) -> dict[str, Callable[[Subject], None]]:
     """What is asked of a family, by name."""
     media = {kind: lambda subject, kind=kind: check_medium(subject, kind) for kind in family.media}
@@ -164,4 +191,5 @@ def checks(family: Family) -> dict[str, Callable[[Subject], None]]:
         "training": check_training,
         "batch": check_batch,
         "explanation": check_explanation,
+        "export": check_export,
     }

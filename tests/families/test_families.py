@@ -5,6 +5,7 @@ import pytest
 from .checks import (
     check_batch,
     check_explanation,
+    check_export,
     check_medium,
     check_text,
     check_training,
@@ -40,6 +41,10 @@ def test_a_batch_is_decided_as_each_alone(subject):
 
 def test_its_decisions_are_explained(subject):
     check_explanation(subject)
+
+
+def test_what_is_exported_decides_as_before(subject):
+    check_export(subject)
 
 
 def test_what_is_said_not_to_work_still_does_not(subject):

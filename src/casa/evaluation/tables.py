@@ -75,7 +75,7 @@ def judge_line(result: Result) -> str:
 
 def families_table(result: Result) -> str:
     """What works in which family, with the reasons where something does not."""
-    columns = ("text", "image", "audio", "video", "training", "batch", "explanation")
+    columns = ("text", "image", "audio", "video", "training", "batch", "explanation", "export")
     lines = header("family", "model class", *columns)
     notes: list[str] = []
     for name, family in result["families"].items():

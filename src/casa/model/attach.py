@@ -128,12 +128,21 @@ def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> Safet
             "CasaConfig(safe_token='<unused0>', unsafe_token='<unused1>')"
         )
     rows, logits = base_model.get_input_embeddings().weight.shape[0], base_model.get_output_embeddings().out_features
-    if max(tokens) >= min(rows, logits):  # Llama 3.2 Vision has no logits of its media tokens
+    if max(tokens) >= min(rows, logits):
         base_model.resize_token_embeddings(max(max(tokens) + 1, rows), mean_resizing=False)
+        _add_rows(base_model.get_input_embeddings(), rows - logits)
     initialise_safety_rows(base_model.get_input_embeddings().weight, tokens, tokenizer, config)
     if not tied(base_model):
         initialise_safety_rows(base_model.get_output_embeddings().weight, tokens, tokenizer, config)
     return tokens
+
+
+def _add_rows(embedding: Any, count: int) -> None:
+    """Rows without logits, which Llama 3.2 Vision's config counts beside the vocabulary: without them, what is saved does not load."""
+    if count > 0:
+        weight = embedding.weight
+        embedding.weight = nn.Parameter(torch.cat([weight, weight.new_zeros(count, weight.shape[1])]))
+        embedding.num_embeddings += count
 
 
 def tied(base_model: Any) -> bool:
