@@ -16,6 +16,7 @@ pytest.importorskip("vllm")
 import httpx2 as httpx
 from vllm.exceptions import VLLMValidationError
 from vllm.platforms import current_platform
+from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from casa.errors import CheckpointError, MessageError
@@ -271,6 +272,30 @@ def test_v_s_that_is_not_a_number_takes_an_answer_back(unstarted, monkeypatch):
         unstarted, output(unstarted, unstarted._tokens.safe), output(unstarted, 5), output(unstarted, 5, safe=math.nan)
     )
     assert isinstance(found[0], Decided) and type(found[-1]).__name__ == "Retracted"
+
+
+@pytest.mark.parametrize(("quantization", "moved"), [(None, 0.2), ("fp8", 0.6)])
+def test_an_engine_that_decides_otherwise_than_transformers_stops_instead_of_serving(
+    vllm_running, monkeypatch, quantization, moved
+):
+    engine = VLLMEngine(Path(vllm_running.engine._arguments.model), **VLLM_OPTIONS)
+    reference = engine._references[0]
+    alike = output(engine, engine._tokens.unsafe, prompt=reference.ids)
+    stopped = []
+
+    async def generate(prompt, parameters, request_id):
+        yield alike
+
+    def from_engine_args(arguments, **options):
+        config = SimpleNamespace(max_model_len=512, quantization=quantization)
+        return SimpleNamespace(model_config=config, generate=generate, shutdown=lambda _: stopped.append(True))
+
+    monkeypatch.setattr(AsyncLLM, "from_engine_args", from_engine_args)
+    found = engine._scores(alike.outputs[0].logprobs[0])
+    engine._references = [reference._replace(p_unsafe=found.p_unsafe, risk=found.risk - moved)]
+    with pytest.raises(CheckpointError, match="otherwise than transformers"):
+        asyncio.run(engine.start())
+    assert stopped
 
 
 @pytest.mark.parametrize(("chosen", "kept"), [(None, "1"), ("0", "0")])

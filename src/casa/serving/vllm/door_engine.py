@@ -21,6 +21,7 @@ from casa.model.outputs import Label, Verdict
 from casa.serving.answer_reader import AnswerReader, room_for_text
 from casa.serving.engine import Conversation, Ended, EngineError, Event, Retracted, Sampling, Turn
 from casa.serving.vllm.export import verify
+from casa.serving.vllm.reference import QUANTIZED_TOLERANCE, TOLERANCE, read_references, require_alike
 from casa.serving.vllm.requests import PREFILL
 from casa.serving.vllm.scores import LOGPROBS_MODE, Scores, read_scores
 
@@ -69,6 +70,7 @@ class VLLMEngine:
         from vllm.engine.arg_utils import AsyncEngineArgs
 
         settings = verify(folder)
+        self._references = read_references(folder)
         self._tokens, self._threshold, self._recheck = settings.tokens, settings.config.threshold, recheck
         self._arguments = AsyncEngineArgs(
             **{"model": str(folder), "disable_log_stats": True, **options, "logprobs_mode": LOGPROBS_MODE}
@@ -87,11 +89,20 @@ class VLLMEngine:
         self._llm: Any = None
 
     async def start(self) -> None:
-        """See `Engine.start`; takes as long as vLLM needs to load the model."""
+        """See `Engine.start`; takes as long as vLLM needs to load the model.
+
+        Raises:
+            CheckpointError: vLLM decides otherwise than transformers did when the checkpoint was written.
+        """
         from vllm.v1.engine.async_llm import AsyncLLM
 
         self._llm = AsyncLLM.from_engine_args(self._arguments)
         self._window = self._llm.model_config.max_model_len
+        try:
+            await self._require_alike()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
@@ -172,6 +183,13 @@ class VLLMEngine:
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
         )
+
+    async def _require_alike(self) -> None:
+        """Checks that vLLM decides as transformers did when the checkpoint was written; see `casa.serving.vllm.reference`."""
+        known = [reference for reference in self._references if len(reference.ids) < self._window]
+        verdicts = [await self._judge(RawPrompt(reference.ids, {}, [])) for reference in known]
+        quantised = self._llm.model_config.quantization is not None
+        require_alike(known, verdicts, QUANTIZED_TOLERANCE if quantised else TOLERANCE)
 
     # -- vLLM's side ---------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from casa.hashing import sha256_of
 from casa.model.casa_model import CasaModel
 from casa.model.families import untrained_media
 from casa.serving.vllm import PREFIX
+from casa.serving.vllm.reference import write_references
 from casa.serving.vllm.settings import KEY, WEIGHT_PREFIX, ServedSettings, weights_digest
 
 ATTENTION_FILE = "safety_attention.safetensors"
@@ -23,7 +24,7 @@ MANIFEST = "casa_export.json"
 
 
 def export(casa: CasaModel, folder: Path, max_shard_size: str = "5GB") -> Path:
-    """Writes base model, merged adapter, token rows, safety attention and processor into a new folder.
+    """Writes base model, merged adapter, token rows, safety attention, processor and reference verdicts into a new folder.
 
     The folder appears only when it is complete and has been read back.
 
@@ -119,6 +120,7 @@ def _write(casa: CasaModel, settings: ServedSettings, folder: Path, max_shard_si
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _write_attention(casa.safety_attention, folder)
     casa.processor.save_pretrained(folder)
+    write_references(casa, folder)
 
 
 def _whole_config(casa: CasaModel) -> Any:

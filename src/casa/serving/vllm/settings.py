@@ -15,7 +15,7 @@ from casa.method.config import CasaConfig
 from casa.method.tokens import SafetyTokens
 
 KEY = "casa"
-FORMAT = 2
+FORMAT = 3
 WEIGHT_PREFIX = "safety_attention."
 
 
