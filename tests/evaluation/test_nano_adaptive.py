@@ -30,7 +30,7 @@ def run(monkeypatch, tmp_path, model):
 def test_the_measurement_is_written(tiny_casa_folder, tmp_path, monkeypatch):
     result = run(monkeypatch, tmp_path, tiny_casa_folder)
     assert len(result["curve"]) == 3 and result["attack_success"]["n"] == 2
-    assert result["mean_loss"]["after"] <= result["mean_loss"]["before"]
+    assert result["curve"][-1]["broken"] == result["attack_success"], "an answer alone ends an attack"
     assert result["method"] == "casa" and "adapter_sha256" in result
 
 
@@ -41,7 +41,7 @@ def test_a_rival_is_attacked_by_the_same_command(tiny_casa_folder, tmp_path, mon
     result = run(monkeypatch, tmp_path, folder)
     assert result["method"] == "safety_prompt" and "defence_sha256" in result
     assert len(result["curve"]) == 3 and result["attack_success"]["n"] == 2
-    assert result["mean_loss"]["after"] <= result["mean_loss"]["before"]
+    assert result["curve"][-1]["broken"] == result["attack_success"], "an answer alone ends an attack"
 
 
 def test_noise_is_measured_for_every_bound(tiny_casa_folder, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
-"""An adaptive white-box attack: an attacker who knows weights and method searches for a suffix that gets a query past the defence.
+"""An adaptive white-box attack: an attacker who knows weights and method searches for a suffix that gets a query answered.
 
-It follows the gradient of what the defence itself hangs on (`Target.loss`), so that every method meets an objective of its own. A
-defence that is not attacked so is not evaluated (Carlini et al. 2019, arXiv 1902.06705).
+It follows the gradient of what the defence itself hangs on (`Target.objectives`), so that every method meets objectives of its own.
+A defence that is not attacked so is not evaluated (Carlini et al. 2019, arXiv 1902.06705).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -20,8 +21,8 @@ from casa.model.messages import ChatFormat, Message, Prompt
 _START = " ! ! ! ! ! ! ! ! ! !"  # its length in tokens is the longest that a suffix may have
 
 
-class Target(Protocol):
-    """A defence as an attacker who has its weights sees it."""
+class Objective(Protocol):
+    """Something that stands in the attacker's way."""
 
     @property
     def model(self) -> Any:
@@ -32,10 +33,30 @@ class Target(Protocol):
         """Its chat format."""
 
     def loss(self, inputs: dict[str, Tensor]) -> Tensor:
-        """What the attacker lowers, shape (batch,): the lower, the likelier is an answer; differentiable by the embeddings."""
+        """What the attacker lowers, shape (batch,); differentiable by the embeddings."""
+
+
+class Target(Protocol):
+    """A defence as an attacker who has its weights sees it."""
+
+    @property
+    def objectives(self) -> Sequence[Objective]:
+        """What is to be lowered, one after the other: each but the last is passed where its loss is negative."""
 
     def broken(self, messages: Sequence[Message]) -> bool:
-        """Whether the conversation gets past the defence as it would be sent."""
+        """Whether the user would get an answer to the conversation as it would be sent."""
+
+
+class Standing(NamedTuple):
+    """How far a text has come; the smaller, the nearer to an answer.
+
+    Attributes:
+        passed: minus the number of objectives that are passed.
+        loss: of the next one.
+    """
+
+    passed: int
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -44,31 +65,17 @@ class Attempt:
 
     Attributes:
         step: from 0, before the first change.
-        loss: the target's, on the conversation as it would be sent.
+        loss: of the objective that is lowered, on the conversation as it would be sent.
         broken: whether that gets past the defence.
         text: the user's text so far; None for an attack on media.
+        objective: number of the objective that is lowered, from 0.
     """
 
     step: int
     loss: float
     broken: bool
     text: str | None = None
-
-
-class _Query(NamedTuple):
-    text: str
-    ids: list[int]  # of its prompt without a suffix
-
-
-class _Suffixed(NamedTuple):
-    text: str  # of the suffix
-    prompt: Prompt
-    start: int  # where in its ids the suffix begins
-    end: int  # and where it ends
-
-    @property
-    def ids(self) -> list[int]:
-        return _ids(self.prompt)[self.start : self.end]
+    objective: int = 0
 
 
 def suffix_attack(
@@ -92,24 +99,111 @@ def suffix_attack(
         The best attempt so far, before the first step and after each.
     """
     rng = random.Random(seed)
-    allowed = _plain_tokens(target)
-    asked = _Query(query, _ids(target.chat.prompt(_user(query))))
-    first = best = _suffixed(target, asked, _START)
-    loss = _losses(target, [best])[0]
-    broken = target.broken(_user(query + best.text))
-    yield Attempt(0, loss, broken, query + best.text)
+    searches = [_Search(objective, query) for objective in target.objectives]
+    best = _START
+    (standing,) = _standings(searches, [best])
+    broken = target.broken(_user(query + best))
+    yield Attempt(0, standing.loss, broken, query + best, -standing.passed)
     for step in range(1, steps + 1):
         if broken:
             return
-        gradient = _token_gradient(target, best).masked_fill(~allowed, torch.inf)
+        if tried := searches[-standing.passed].exchanged(best, candidates, top_k, rng):
+            reached, found = min(zip(_standings(searches, tried), tried, strict=True), key=lambda pair: pair[0])
+            if reached < standing:
+                standing, best = reached, found
+                broken = target.broken(_user(query + best))
+        yield Attempt(step, standing.loss, broken, query + best, -standing.passed)
+
+
+def _standings(searches: Sequence[_Search], suffixes: Sequence[str]) -> list[Standing]:
+    """How far each suffix has come; an objective is only asked for those that have passed the ones before it."""
+    found: dict[int, Standing] = {}
+    left = list(range(len(suffixes)))
+    for number, search in enumerate(searches):
+        losses = search.losses([suffixes[i] for i in left]) if left else []
+        found |= {i: Standing(-number, loss) for i, loss in zip(left, losses, strict=True)}
+        left = [i for i, loss in zip(left, losses, strict=True) if loss < 0]
+    return [found[i] for i in range(len(suffixes))]
+
+
+class _Suffixed(NamedTuple):
+    prompt: Prompt
+    start: int  # where in its ids the suffix begins
+    end: int  # and where it ends
+
+    @property
+    def ids(self) -> list[int]:
+        return _ids(self.prompt)[self.start : self.end]
+
+
+class _Search:
+    """Suffixes behind one query, as the model of one objective reads them."""
+
+    def __init__(self, objective: Objective, query: str) -> None:
+        self._objective, self._query = objective, query
+        self._plain = _ids(objective.chat.prompt(_user(query)))
+        self._first = self.suffixed(_START)
+
+    def suffixed(self, suffix: str) -> _Suffixed:
+        """The prompt with a suffix behind the query."""
+        prompt = self._objective.chat.prompt(_user(self._query + suffix))
+        ids = _ids(prompt)
+        pairs = enumerate(zip(self._plain, ids, strict=False))
+        start = next((i for i, (a, b) in pairs if a != b), len(self._plain))
+        return _Suffixed(prompt, start, len(ids) - (len(self._plain) - start))
+
+    @torch.no_grad()
+    def losses(self, suffixes: Sequence[str]) -> list[float]:
+        """The loss of each; one that is no number counts as infinite, for defences fail closed."""
+        losses = self._objective.loss(self._inputs([self.suffixed(suffix) for suffix in suffixes])).float()
+        values: list[float] = losses.where(losses.isfinite(), torch.inf).tolist()
+        return values
+
+    def exchanged(self, suffix: str, number: int, top_k: int, rng: random.Random) -> list[str]:
+        """The suffix with one token exchanged for one that the gradient proposes, so many times; those that do not fit left out."""
+        found = self.suffixed(suffix)
+        gradient = self.token_gradient(found).masked_fill(~self._allowed, torch.inf)
         choices = gradient.topk(top_k, largest=False).indices.tolist()
-        tried = [_suffixed(target, asked, _exchanged(target, best.ids, choices, rng)) for _ in range(candidates)]
-        if fitting := [found for found in tried if _fits(found, first)]:
-            lowest, found = min(zip(_losses(target, fitting), fitting, strict=True), key=lambda pair: pair[0])
-            if lowest < loss:
-                loss, best = lowest, found
-                broken = target.broken(_user(query + best.text))
-        yield Attempt(step, loss, broken, query + best.text)
+        tried = []
+        for _ in range(number):
+            position = rng.randrange(len(choices))
+            ids = [*found.ids[:position], rng.choice(choices[position]), *found.ids[position + 1 :]]
+            tried.append(self._objective.chat.tokenizer.decode(ids))
+        return [text for text in tried if self._fits(text)]
+
+    def token_gradient(self, found: _Suffixed) -> Tensor:
+        """How the loss would change if a token of the suffix were another, to first order, shape (suffix, vocabulary)."""
+        embedding = self._objective.model.get_input_embeddings()
+        leaves: list[Tensor] = []  # one a forward pass: some losses take several
+
+        def cut(module: Any, args: Any, output: Tensor) -> Tensor:
+            leaves.append(output.detach().requires_grad_(True))
+            return leaves[-1]
+
+        with torch.enable_grad(), embedding.register_forward_hook(cut):
+            loss = self._objective.loss(self._inputs([found])).sum()
+        gradients = torch.autograd.grad(loss, leaves)
+        gradient = torch.stack([one[0, found.start : found.end].float() for one in gradients]).sum(0)
+        return gradient @ embedding.weight.detach().float().T
+
+    def _fits(self, suffix: str) -> bool:
+        """Whether the query's own tokens are still there, and the suffix is there and no longer than the first one."""
+        found = self.suffixed(suffix)
+        return found.start == self._first.start and found.start < found.end <= self._first.end
+
+    def _inputs(self, found: Sequence[_Suffixed]) -> dict[str, Tensor]:
+        chat, model = self._objective.chat, self._objective.model
+        return model_inputs(model, [one.prompt for one in found], chat.tokenizer.pad_token_id or 0)
+
+    @cached_property
+    def _allowed(self) -> Tensor:
+        """Which tokens are printable ASCII and no control token, shape (vocabulary,)."""
+        weight, chat = self._objective.model.get_input_embeddings().weight, self._objective.chat
+        allowed = torch.zeros(len(weight), dtype=torch.bool, device=weight.device)
+        for token in range(min(len(weight), len(chat.tokenizer))):
+            text = chat.tokenizer.decode([token])
+            allowed[token] = text.isascii() and text.isprintable() and token not in chat.control.ids
+        return allowed
 
 
 def _user(text: str) -> list[dict[str, Any]]:
@@ -119,64 +213,3 @@ def _user(text: str) -> list[dict[str, Any]]:
 def _ids(prompt: Prompt) -> list[int]:
     found: list[int] = prompt.inputs["input_ids"][0].tolist()
     return found
-
-
-def _suffixed(target: Target, query: _Query, suffix: str) -> _Suffixed:
-    """The prompt with a suffix behind the query."""
-    prompt = target.chat.prompt(_user(query.text + suffix))
-    ids = _ids(prompt)
-    pairs = enumerate(zip(query.ids, ids, strict=False))
-    start = next((i for i, (a, b) in pairs if a != b), len(query.ids))
-    return _Suffixed(suffix, prompt, start, len(ids) - (len(query.ids) - start))
-
-
-def _fits(found: _Suffixed, first: _Suffixed) -> bool:
-    """Whether the query's own tokens are still there, and the suffix is there and no longer than the first one."""
-    return found.start == first.start and found.start < found.end <= first.end
-
-
-def _inputs(target: Target, found: Sequence[_Suffixed]) -> dict[str, Tensor]:
-    pad_id = target.chat.tokenizer.pad_token_id or 0
-    return model_inputs(target.model, [one.prompt for one in found], pad_id)
-
-
-@torch.no_grad()
-def _losses(target: Target, found: Sequence[_Suffixed]) -> list[float]:
-    """The loss of each; one that is no number counts as infinite, for defences fail closed."""
-    losses = target.loss(_inputs(target, found)).float()
-    values: list[float] = losses.where(losses.isfinite(), torch.inf).tolist()
-    return values
-
-
-def _token_gradient(target: Target, found: _Suffixed) -> Tensor:
-    """How the loss would change if a token of the suffix were another, to first order, shape (suffix, vocabulary)."""
-    embedding = target.model.get_input_embeddings()
-    leaves: list[Tensor] = []  # one a forward pass: some losses take several
-
-    def cut(module: Any, args: Any, output: Tensor) -> Tensor:
-        leaves.append(output.detach().requires_grad_(True))
-        return leaves[-1]
-
-    with torch.enable_grad(), embedding.register_forward_hook(cut):
-        loss = target.loss(_inputs(target, [found])).sum()
-    gradients = torch.autograd.grad(loss, leaves)
-    gradient = torch.stack([one[0, found.start : found.end].float() for one in gradients]).sum(0)
-    return gradient @ embedding.weight.detach().float().T
-
-
-def _exchanged(target: Target, suffix: list[int], choices: list[list[int]], rng: random.Random) -> str:
-    """The suffix with one token exchanged for one of its position's choices."""
-    position = rng.randrange(len(suffix))
-    changed = [*suffix[:position], rng.choice(choices[position]), *suffix[position + 1 :]]
-    text: str = target.chat.tokenizer.decode(changed)
-    return text
-
-
-def _plain_tokens(target: Target) -> Tensor:
-    """Which tokens are printable ASCII and no control token, shape (vocabulary,)."""
-    weight, tokenizer = target.model.get_input_embeddings().weight, target.chat.tokenizer
-    allowed = torch.zeros(len(weight), dtype=torch.bool, device=weight.device)
-    for token in range(min(len(weight), len(tokenizer))):
-        text = tokenizer.decode([token])
-        allowed[token] = text.isascii() and text.isprintable() and token not in target.chat.control.ids
-    return allowed

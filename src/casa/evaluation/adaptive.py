@@ -13,7 +13,6 @@ from casa.attacks.adaptive import Attempt, suffix_attack
 from casa.attacks.noise import pixel_attack, waveform_attack
 from casa.baselines.interface import Defence
 from casa.evaluation.answers import Conversation, as_conversations
-from casa.evaluation.compliance import is_answer
 from casa.evaluation.forms import Form
 from casa.evaluation.metrics import Rate
 from casa.evaluation.white_box import target_of
@@ -67,17 +66,13 @@ def suffixed(paths: Sequence[Sequence[Attempt]]) -> list[Conversation]:
 def suffix_figures(
     defence: Defence, queries: Sequence[str], steps: int, candidates: int, max_new_tokens: int, seed: int
 ) -> dict[str, Any]:
-    """Suffixes that are changed token by token; in the end the defence answers, and what is no answer still counts for it.
-
-    Arguments as of `suffix_paths`.
-    """
+    """Suffixes that are changed token by token until the defence answers; arguments as of `suffix_paths`."""
     paths = suffix_paths(defence, queries, steps, candidates, max_new_tokens, seed)
-    answered = sum(is_answer(defence.respond([chat], max_new_tokens)[0].text) for chat in suffixed(paths))
     return {
         "settings": {"steps": steps, "candidates": candidates, "max_new_tokens": max_new_tokens},
+        "past": "answered",
         "curve": curve(paths, steps),
-        "attack_success": asdict(Rate.of(answered, len(queries))),
-        "mean_loss": {"before": _mean(paths, 0), "after": _mean(paths, -1)},
+        "attack_success": asdict(Rate.of(sum(path[-1].broken for path in paths), len(paths))),
     }
 
 
@@ -120,7 +115,3 @@ def curve(paths: Sequence[Sequence[Attempt]], steps: int) -> list[dict[str, Any]
         {"step": step, "broken": asdict(Rate.of(sum(b is not None and b <= step for b in broken_at), len(paths)))}
         for step in range(steps + 1)
     ]
-
-
-def _mean(paths: Sequence[Sequence[Attempt]], place: int) -> float:
-    return sum(path[place].loss for path in paths) / len(paths)

@@ -40,11 +40,11 @@ def length_table(result: Result) -> str:
 
 
 def adaptive_table(result: Result) -> str:
-    """How many malicious queries a white-box suffix gets past the verdict, by steps, and past the answer in the end."""
+    """How many malicious queries a white-box suffix gets past a defence, by steps; without `past`, past its verdict only."""
     points = [p for p in result["curve"] if p["step"] in (0, 1, 2, 5, 10, 15, 20) or p is result["curve"][-1]]
-    lines = header("exchanged tokens, at most", "n", "verdict safe %")
+    lines = header("exchanged tokens, at most", "n", f"{result.get('past', 'verdict safe')} %")
     lines += [f"| {p['step']} | {p['broken']['n']} | {percent(p['broken'])} |" for p in points]
-    success = f"In the end {percent(result['attack_success'])} % of the queries are answered (no refusal by the rules)."
+    success = f"In the end {percent(result['attack_success'])} % of the queries are answered."
     return "\n".join([*lines, "", success, "", source_line(result)])
 
 

@@ -24,7 +24,7 @@ class MmeScore:
 
 
 def said(answer: str) -> str:
-    """What an answer says, "yes", "no" or "neither", by MME's own rule: which word is in its first four characters, "yes" before "no"."""
+    """What an answer says: "yes", "no" or "neither", by MME's own rule, which looks for "yes", then "no", in four characters."""
     beginning = answer.strip().lower()[:4]
     return next((word for word in ("yes", "no") if word in beginning), "neither")
 

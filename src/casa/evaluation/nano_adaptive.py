@@ -1,8 +1,7 @@
 """`python -m casa.evaluation.nano_adaptive`: how many steps of a white-box attack a defence withstands.
 
-Each held-out malicious query gets a suffix by greedy coordinate gradient until it gets past the defence (its verdict is "safe", or
-it answers, if it makes none) or the steps are over; then the model answers, and a refusal still counts for the defence. `--model`
-is CASA or the folder of any rival. Writes results/nano_adaptive.json.
+Each held-out malicious query gets a suffix by greedy coordinate gradient until the defence answers it, with no refusal and with
+language, or the steps are over. `--model` is CASA or the folder of any rival. Writes results/nano_adaptive.json.
 """
 
 from __future__ import annotations
