@@ -138,7 +138,7 @@ def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> Safet
 
 
 def _add_rows(embedding: Any, count: int) -> None:
-    """Rows without logits, which Llama 3.2 Vision's config counts beside the vocabulary: without them, what is saved does not load."""
+    """Rows without logits, which Llama 3.2 Vision counts beside its vocabulary: without them, what is saved does not load."""
     if count > 0:
         weight = embedding.weight
         embedding.weight = nn.Parameter(torch.cat([weight, weight.new_zeros(count, weight.shape[1])]))
