@@ -269,12 +269,14 @@ def _measure(source: str, effort: Effort, folder: Path) -> None:
 
 def _summary_table(summary: list[Row]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("benchmark", "attack", "model", "items", "attack success %", "answered %", "called unsafe %"):
-        table.add_column(name, justify="right" if "%" in name else "left")
+    numbers = ("attack success %", "answered %", "called unsafe %", "not scored")
+    for name in ("benchmark", "attack", "model", "items", *numbers):
+        table.add_column(name, justify="right" if name in numbers else "left")
     for row in summary:
         cells = (_percent(row.complied), "") if row.harmful else ("", _percent(row.complied))
         items = "harmful" if row.harmful else "harmless"
-        table.add_row(row.benchmark, row.attack, row.model, items, *cells, _percent(row.flagged))
+        unscored = str(row.unscored) if row.unscored else ""
+        table.add_row(row.benchmark, row.attack, row.model, items, *cells, _percent(row.flagged), unscored)
     return table
 
 

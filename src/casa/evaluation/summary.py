@@ -11,6 +11,7 @@ from casa.evaluation.metrics import Rate
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
 
+EMPTY = "empty_answer"  # why an item is unscored that was answered with nothing
 JUDGEMENTS = ("judged_success", "strongreject", "judged_utility")  # names of the scorers in `harness.judges`
 
 
@@ -32,6 +33,7 @@ class Answered:
         right: whether a yes-or-no question was answered rightly; None where there is none.
         judged: what a judge says, by the scorer's name; without those that it gave no judgement on.
         unjudged: scorers of a judge that applied to the item and gave no judgement.
+        empty: whether nothing was answered, which is neither a refusal nor an answer.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Answered:
     right: bool | None = None
     judged: Mapping[str, float] = field(default_factory=dict)
     unjudged: tuple[str, ...] = ()
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def answered(logs: Iterable[EvalLog]) -> Iterator[Answered]:
                 right=None if (right := _score(scores, "right")) is None else right.value == 1,
                 judged={name: float(found.value) for name in JUDGEMENTS if (found := _score(scores, name)) is not None},
                 unjudged=tuple(name for name in JUDGEMENTS if _gave_none(scores.get(name))),
+                empty="complied" in scores and scores["complied"].reason == EMPTY,
             )
 
 

@@ -8,6 +8,7 @@ from casa.evaluation.report.document import MISSING, Cell
 from casa.evaluation.report.evidence import gather
 from casa.evaluation.report.published import TABLE
 from casa.evaluation.report.runs import run_of
+from casa.evaluation.summary import EMPTY
 
 from .logs import NANO, PLAIN, Asked, log
 from .measured import measured
@@ -113,6 +114,15 @@ def test_everything_that_went_wrong_is_told():
         ("advbench (mini)", "1 of 4 items could not be scored"),
         ("advbench (mini)", "1 of 4 verdicts were not finite, which counts as unsafe"),
         ("xstest (mini)", "was not run, so this model's rates over several benchmarks leave it out"),
+    ]
+
+
+def test_empty_answers_are_told_among_the_items_that_were_not_scored():
+    empty = Asked("a", complied=None, reason=EMPTY)
+    found = table(made(log(PLAIN, "advbench", [empty, Asked("b", complied=None), Asked("c")])), "Problems")
+    assert column(found, "what") == [
+        "2 of 3 items could not be scored",
+        "1 of 3 answers were empty, and so not scored",
     ]
 
 

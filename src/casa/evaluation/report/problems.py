@@ -51,6 +51,7 @@ def _of(run: Run) -> Iterator[str]:
         "items were not asked": run.planned - len(run.answered),
         "items failed": run.errors,
         "items could not be scored": run.unscored,
+        "answers were empty, and so not scored": sum(one.empty for one in run.answered),
         "verdicts were not finite, which counts as unsafe": run.failed_verdicts,
     }
     for what, count in counts.items():
