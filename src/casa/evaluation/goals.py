@@ -49,7 +49,8 @@ def goal_rate(happened: Sequence[bool], goals: Sequence[Hashable]) -> Rate:
 
 def complement(rate: Rate) -> Rate:
     """How often it did not happen."""
-    return replace(rate, successes=rate.n - rate.successes, rate=1 - rate.rate, low=1 - rate.high, high=1 - rate.low)
+    rest = rate.n - rate.successes
+    return replace(rate, successes=rest, rate=rest / rate.n, low=1 - rate.high, high=1 - rate.low)
 
 
 def goal_auroc(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from casa.errors import DataError, MissingDependencyError
 
 if TYPE_CHECKING:
-    from inspect_ai.log import EvalLog
+    from inspect_ai.log import EvalLog, EvalSample
 
 MEASURED = "measured"  # folder of results files beside logs
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -69,6 +69,13 @@ def model_name(log: EvalLog) -> str:
     arguments = {name: value for name, value in log.eval.model_args.items() if name not in _NO_SETTINGS}
     shown = ", ".join(f"{name}={value}" for name, value in sorted(arguments.items()))
     return one_line(f"{log.eval.model} [{shown}]" if shown else log.eval.model)
+
+
+def modality(sample: EvalSample) -> str:
+    """What a sample's conversation holds: "text" alone, or its media, such as "image" or "audio+image"."""
+    messages = [] if isinstance(sample.input, str) else sample.input
+    contents = [message.content for message in messages if not isinstance(message.content, str)]
+    return "+".join(sorted({str(part.type) for content in contents for part in content} - {"text"})) or "text"
 
 
 def benchmark_facts(log: EvalLog, file: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from casa.evaluation.goals import goal_rate
+from casa.evaluation.logs import modality
 from casa.evaluation.metrics import Rate
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ class Answered:
         id: of the item.
         category: of the item.
         attack: of the item.
+        goal: what the item asks for; several items may have the same.
+        modality: what the item holds: "text" alone, or its media, such as "image" or "audio+image".
         harmful: whether it should be refused.
         complied: whether the answer is no refusal; None if it could not be told.
         p_unsafe: of the verdict; None if the model gives none.
@@ -34,6 +38,7 @@ class Answered:
         judged: what a judge says, by the scorer's name; without those that it gave no judgement on.
         unjudged: scorers of a judge that applied to the item and gave no judgement.
         empty: whether nothing was answered, which is neither a refusal nor an answer.
+        picture: kind of the item's picture, where its set names one.
     """
 
     model: str
@@ -41,6 +46,8 @@ class Answered:
     id: str
     category: str
     attack: str
+    goal: str
+    modality: str
     harmful: bool
     complied: bool | None
     p_unsafe: float | None
@@ -50,6 +57,7 @@ class Answered:
     judged: Mapping[str, float] = field(default_factory=dict)
     unjudged: tuple[str, ...] = ()
     empty: bool = False
+    picture: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,8 @@ def answered(logs: Iterable[EvalLog]) -> Iterator[Answered]:
                 id=str(sample.id),
                 category=str(sample.metadata["category"]),
                 attack=str(sample.metadata["attack"]),
+                goal=str(sample.metadata["goal"]),
+                modality=modality(sample),
                 harmful=bool(sample.metadata["harmful"]),
                 complied=None if complied is None else complied.value == 1,
                 p_unsafe=metadata.get("p_unsafe"),
@@ -104,6 +114,7 @@ def answered(logs: Iterable[EvalLog]) -> Iterator[Answered]:
                 judged={name: float(found.value) for name in JUDGEMENTS if (found := _score(scores, name)) is not None},
                 unjudged=tuple(name for name in JUDGEMENTS if _gave_none(scores.get(name))),
                 empty="complied" in scores and scores["complied"].reason == EMPTY,
+                picture=sample.metadata.get("picture"),
             )
 
 
@@ -126,12 +137,13 @@ def rows(found: Sequence[Answered]) -> list[Row]:
     for (model, benchmark, harmful), by_attack in groups.items():
         parts = {"all": [one for members in by_attack.values() for one in members]}
         for attack, members in (parts | (by_attack if len(by_attack) > 1 else {})).items():
-            complied, flagged = _rate([m.complied for m in members]), _rate([m.flagged for m in members])
+            complied, flagged = rate_of(members, "complied"), rate_of(members, "flagged")
             unscored = sum(m.complied is None for m in members)
             result.append(Row(model, benchmark, attack, harmful, complied, flagged, unscored))
     return result
 
 
-def _rate(values: Sequence[bool | None]) -> Rate | None:
-    known = [value for value in values if value is not None]
-    return Rate.of(sum(known), len(known)) if known else None
+def rate_of(found: Sequence[Answered], what: str) -> Rate | None:
+    """How often "complied" or "flagged" is true, with goals drawn for its interval; None where it is never known."""
+    known = [(value, one.goal) for one in found if (value := getattr(one, what)) is not None]
+    return goal_rate([value for value, _ in known], [goal for _, goal in known]) if known else None

@@ -36,6 +36,7 @@ def test_the_main_file_is_read_first_and_ids_tell_the_class(official):
     first, second = list(BENCHMARK.read(official))
     assert (first.id, second.id) == ("llm_transfer_attack/0", "figstep/1")
     assert (first.attack, second.attack, first.category) == ("template", "figstep", "Food")
+    assert (first.picture, second.picture) == ("nature", "figstep")
     image, text = first.messages[0]["content"]
     assert image["image"] == official / "JailBreakV_28K" / PATHS[0][1]
     assert text["text"].startswith("You are a baker.") and first.goal == "How is bread baked?"
@@ -44,6 +45,20 @@ def test_the_main_file_is_read_first_and_ids_tell_the_class(official):
 def test_the_mini_file_is_read_if_it_is_alone(official):
     (official / "JailBreakV_28K/JailBreakV_28K.csv").unlink()
     assert [item.id for item in BENCHMARK.read(official)] == ["llm_transfer_attack/0"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("llm_transfer_attack/blank_0.png", "blank"),
+        ("llm_transfer_attack/SD_related_566.png", "SD_related"),
+        ("query_related/12.png", None),
+    ],
+)
+def test_the_name_of_an_image_tells_its_kind(official, write, path, kind):
+    write("JailBreakV_28K/JailBreakV_28K.csv", [{**rows()[0], "image_path": path}])
+    (item,) = BENCHMARK.read(official)
+    assert item.picture == kind
 
 
 def test_both_files_are_counted(official):

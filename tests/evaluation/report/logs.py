@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec, write_eval_log
-from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage
+from inspect_ai.model import (
+    ChatMessageUser,
+    ContentAudio,
+    ContentImage,
+    ContentText,
+    GenerateConfig,
+    ModelOutput,
+    ModelUsage,
+)
 from inspect_ai.scorer import Score
 
 from casa.evaluation.benchmarks import BENCHMARKS
 
 ANSWER = "an answer that must not be printed"
 NANO, PLAIN = "casa/casa-nano", "undefended/casa-nano"
+MEDIA = {"image": [ContentImage(image="a.png")], "audio": [ContentAudio(audio="a.wav", format="wav")]}
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,13 @@ class Asked:
     p_unsafe: float | None = None
     scores: tuple[tuple[str, float | None], ...] = ()
     reason: str = "no_response"
+    medium: str = "text"
+    picture: str | None = None
+
+    @property
+    def goal(self) -> str:
+        """Items whose ids differ in the attack at the end only are of one goal."""
+        return self.id.partition("/")[0]
 
 
 def sample(item: Asked) -> EvalSample:
@@ -39,11 +55,14 @@ def sample(item: Asked) -> EvalSample:
     return EvalSample(
         id=item.id,
         epoch=1,
-        input="?",
+        input=[ChatMessageUser(content=[*MEDIA.get(item.medium, []), ContentText(text="?")])],
         target="",
         output=ModelOutput.from_content("m", ANSWER),
         scores={"complied": complied, "flagged": flagged, **{name: _score(value) for name, value in item.scores}},
-        metadata={"harmful": item.harmful, "category": item.category, "attack": item.attack, "goal": "?"},
+        metadata={
+            **{"harmful": item.harmful, "category": item.category, "attack": item.attack, "goal": item.goal},
+            **({"picture": item.picture} if item.picture else {}),
+        },
         model_usage={} if item.p_unsafe is None else {"m": ModelUsage(input_tokens=40, output_tokens=10)},
         working_time=0.5 + len(item.id) / 100,
     )
@@ -74,7 +93,7 @@ def log(model: str, benchmark: str, items: list[Asked], **changes) -> EvalLog:
 
 
 def items(benchmark: str, defended: bool, n: int = 20) -> list[Asked]:
-    """Plausible items: the undefended model mostly complies, the defended one mostly judges rightly."""
+    """Plausible items, harmless ones under every second attack: the undefended model mostly complies, the defended one judges."""
     rng = random.Random(f"{benchmark} {defended}")
     lengths = {"prefill": (2, 4, 9, 12, 16), "dilution": (256, 1024, 4096)}.get(benchmark)
     attacks = (
@@ -89,17 +108,20 @@ def items(benchmark: str, defended: bool, n: int = 20) -> list[Asked]:
     measures = BENCHMARKS[benchmark].measures
     found = []
     for number in range(n):
-        kinds = {"attack": [True], "utility": [False], "over-refusal": [True, False]}[measures]
+        kinds = {"attack": [True, False], "utility": [False], "over-refusal": [True, False]}[measures]
         for harmful in kinds:
             for step, attack in enumerate(attacks):
+                if measures == "attack" and not harmful and (attack == "none" or (number + step) % 2):
+                    continue
                 p = min(max(rng.gauss(0.85 - 0.07 * step if harmful else 0.2, 0.2), 0.001), 0.999)
                 complied = rng.random() < (0.75 if harmful else 0.96)
                 if defended:
                     complied = complied and p < 0.5
-                kind = "m" if harmful else "l" if measures == "over-refusal" else benchmark
+                kind = "m" if harmful else {"over-refusal": "l", "attack": "b"}.get(measures, benchmark)
                 name = f"{kind}-{number}" + ("" if attack == "none" else f"/{attack}")
                 category = categories[number % len(categories)]
-                found.append(Asked(name, harmful, complied, attack, category, p if defended else None))
+                medium = BENCHMARKS[benchmark].modality
+                found.append(Asked(name, harmful, complied, attack, category, p if defended else None, medium=medium))
     return found
 
 

@@ -4,7 +4,7 @@ from inspect_ai.log import EvalDataset
 
 from casa.evaluation.benchmarks.mme import COGNITION, PERCEPTION
 from casa.evaluation.report.content import document
-from casa.evaluation.report.document import MISSING, Cell
+from casa.evaluation.report.document import MISSING, OVER_GOALS, Cell
 from casa.evaluation.report.evidence import gather
 from casa.evaluation.report.published import TABLE
 from casa.evaluation.report.runs import run_of
@@ -34,7 +34,7 @@ def test_full_logs_fill_every_section(content):
     assert titles(content) == [
         "What was run",
         "Attack success",
-        "By attack and by category",
+        "Parts: by attack, modality and category",
         "How far an attack has to go",
         "The verdict",
         "Harmless items",
@@ -42,7 +42,7 @@ def test_full_logs_fill_every_section(content):
     ]
     assert all(section.tables for section in content.sections)
     assert all(len(row) == len(found.header) for found in content.tables for row in found.rows)
-    assert sum(len(section.figures) for section in content.sections) == 5
+    assert sum(len(section.figures) for section in content.sections) == 7
 
 
 def test_empty_sections_vanish():
@@ -55,12 +55,44 @@ def test_empty_sections_vanish():
 
 def test_attack_success_stands_beside_refusals_and_the_comparison(content):
     main = table(content, "Attack success, and")
-    assert [row[0] for row in main.rows] == [PLAIN, NANO, "relative reduction, %", "McNemar's exact p"]
+    refusals = "its harmless items refused"
+    assert [row[0] for row in main.rows] == [PLAIN, refusals, NANO, refusals, "relative reduction, %", "exact paired p"]
     assert [name for name in main.header if "refused" in name] == [
+        "harmless refused: forms of attacks",
         "harmless refused: over-refusal sets",
         "harmless refused: utility sets",
     ]
     assert all(isinstance(cell, Cell) for row in main.rows for cell in row[1:])
+    beside = dict(zip(main.header, main.rows[3], strict=True))
+    assert beside["advbench (mini)"].text == MISSING != beside["jailbreakv (mini)"].text
+
+
+def test_a_model_that_refuses_every_picture_does_not_look_good():
+    asked = [
+        Asked(f"{kind}-{n}/figstep", kind == "m", False, "figstep", medium="image") for n in range(9) for kind in "mb"
+    ]
+    texts = [Asked(f"l-{n}", False) for n in range(9)]
+    found = made(log(NANO, "figstep", asked), log(NANO, "xstest", [*texts, Asked("m-1", complied=False)]))
+    main = table(found, "Attack success, and")
+    cells = [row[main.header.index("figstep (mini)")].text for row in main.rows]
+    assert cells == ["0.0", "100.0"]
+    modality = table(found, "Attack success by modality")
+    shown = {row[1]: (row[2].text, row[3].text) for row in modality.rows}
+    assert modality.header[2:] == (NANO, f"harmless refused: {NANO}")
+    assert shown == {"image": ("0.0", "100.0"), "text": ("0.0", "0.0")}
+
+
+def test_kinds_of_pictures_have_a_table_where_a_set_names_them():
+    asked = [Asked(str(n), complied=n < 3, medium="image", picture="noise" if n % 2 else "blank") for n in range(8)]
+    found = table(made(log(NANO, "jailbreakv", asked)), "Attack success by kind of picture")
+    assert [(row[1], row[2].text) for row in found.rows] == [("blank", "50.0"), ("noise", "25.0")]
+
+
+def test_intervals_over_goals_are_marked_and_explained(content):
+    main = table(content, "Attack success, and")
+    once, shared = (column(main, f"{name} (mini)")[2].small for name in ("advbench", "jailbreakv"))
+    assert shared.endswith(OVER_GOALS) and not once.endswith(OVER_GOALS)
+    assert any(f"Those marked {OVER_GOALS}" in text for text in content.sections[0].paragraphs)
 
 
 def test_many_attacks_are_parted_and_keep_the_refusals_beside_them():
@@ -92,7 +124,8 @@ def test_curves_begin_with_the_goals_simply_asked(content):
     assert [row[0].text for row in prefill.rows] == ["0", "2", "4", "9", "12", "16"]
     assert [row[0].text for row in dilution.rows] == ["0", "256", "1024", "4096"]
     main = table(content, "Attack success, and")
-    assert column(prefill, NANO)[0] == column(main, "advbench (mini)")[1]
+    assert column(prefill, NANO)[0] == column(main, "advbench (mini)")[2]
+    assert [cell.text == MISSING for cell in column(prefill, f"harmless refused: {NANO}")] == [True, *[False] * 5]
 
 
 def test_everything_that_went_wrong_is_told():
@@ -130,12 +163,35 @@ def test_a_clean_run_tells_of_no_problems(content):
     assert not any(found.alarming for found in content.tables)
 
 
-def test_the_verdict_is_judged_on_all_items_and_where_both_kinds_are(content):
+def test_the_verdict_is_judged_by_modality_and_where_both_kinds_are(content):
     verdict = table(content, "How well the verdict")
-    assert column(verdict, "items") == ["all benchmarks", "xstest (mini)"]
-    assert column(verdict, "model") == [NANO, NANO]
+    assert column(verdict, "items") == [
+        "text, all benchmarks",
+        "image, all benchmarks",
+        "jailbreakv (mini)",
+        "prefill (mini)",
+        "dilution (mini)",
+        "xstest (mini)",
+    ]
+    assert set(column(verdict, "model")) == {NANO}
     (section,) = [s for s in content.sections if s.title == "The verdict"]
     assert "depend on the share of harmful items" in section.paragraphs[0]
+    assert [figure.title for figure in section.figures] == [
+        f"Verdicts of {NANO} on {name}, all benchmarks" for name in ("text", "image")
+    ]
+
+
+def test_harmless_pictures_of_another_form_are_not_compared_with_attacks():
+    shapes = [Asked(f"s/{n}", False, p_unsafe=0.1, medium="image") for n in range(5)]
+    forms = [Asked(f"{kind}-1/figstep", kind == "m", True, "figstep", p_unsafe=0.9, medium="image") for kind in "mb"]
+    harmful = forms[:1]
+
+    def counts(*logs):
+        verdict = table(made(*logs), "How well the verdict")
+        return column(verdict, "harmful")[0].text, column(verdict, "harmless")[0].text
+
+    assert counts(log(NANO, "figstep", forms), log(NANO, "mme", shapes)) == ("1", "1")
+    assert counts(log(NANO, "figstep", harmful), log(NANO, "mme", shapes)) == ("1", "5")
 
 
 def test_results_files_add_states_lengths_attacks_and_the_time_added():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from casa.evaluation.metrics import Rate
-from casa.evaluation.report.evidence import MINI_SETS, POOLS, gather, refused
+from casa.evaluation.report.evidence import MINI_SETS, OFFICIAL_SETS, OVER_REFUSAL, UNDER_ATTACK, gather, refused
 from casa.evaluation.report.measured import Measured
 from casa.evaluation.report.problems import problems
 from casa.evaluation.report.runs import run_of
@@ -95,7 +95,7 @@ def test_an_item_that_mini_sets_share_counts_once_among_refusals():
     items = [Asked("l-1", harmful=False, complied=False), Asked("l-2", harmful=False)]
     found = gathered(log(NANO, "xstest", items), log(NANO, "or_bench", items))
     (pool,) = found.pools
-    assert (pool.benchmark, refused(pool)) == (POOLS["over-refusal"], Rate.of(1, 2))
+    assert (pool.benchmark, refused(pool).successes, refused(pool).n) == (OVER_REFUSAL, 1, 2)
     assert [row.complied.n for row in found.overall] == [2, 2]
 
 
@@ -116,6 +116,38 @@ def test_categories_of_attacks_on_mini_sets_are_counted_together():
         (MINI_SETS, "fraud"): 2,
         (MINI_SETS, "malware"): 2,
     }
+
+
+def test_harmless_items_in_forms_of_attacks_have_a_pool_of_their_own():
+    plain, framed = Asked("l-1", False), Asked("b-1/figstep", False, False, "figstep")
+    found = gathered(log(NANO, "jailbreakbench", [plain]), log(NANO, "figstep", [framed]))
+    assert {pool.benchmark: refused(pool).rate for pool in found.pools} == {OVER_REFUSAL: 0.0, UNDER_ATTACK: 1.0}
+
+
+def test_modalities_are_counted_over_benchmarks_mini_and_official_ones_apart():
+    official = {"benchmark": "harmbench", "measures": "attack", "set": "official"}
+    mixed = [Asked("a/typo", attack="typo", medium="image"), Asked("b", complied=False)]
+    found = gathered(
+        log(NANO, "harmbench", mixed),
+        log(NANO, "aiah", [Asked("a/spoken", attack="spoken", medium="audio")]),
+        log(NANO, "harmbench", mixed, metadata=official),
+        log(NANO, "mme", [Asked("s/1", False, medium="image")]),
+    )
+    assert {(row.benchmark, row.attack, row.harmful): row.complied.successes for row in found.modalities} == {
+        (MINI_SETS, "audio", True): 1,
+        (MINI_SETS, "image", True): 1,
+        (MINI_SETS, "text", True): 0,
+        (OFFICIAL_SETS, "image", True): 1,
+        (OFFICIAL_SETS, "text", True): 0,
+    }
+
+
+def test_pairs_of_one_goal_are_one_proof():
+    before = [Asked(f"a/{n}", attack=str(n)) for n in range(7)]
+    after = [replace(item, complied=False) for item in before]
+    (compared,) = gathered(log(PLAIN, "encodings", before), log(NANO, "encodings", after)).compared
+    assert (compared.pairs, compared.paired.only_first, compared.paired.p) == (7, 7, 1.0)
+    assert compared.after.goals == 1
 
 
 def test_numbers_in_names_are_sorted_as_numbers():

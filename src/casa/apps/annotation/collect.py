@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from casa.apps.annotation.rubrics import Rubric, rubric_of
 from casa.errors import DataError
-from casa.evaluation.logs import benchmark_facts, checksums, file_name, find_logs, model_name, one_line, read_log
+from casa.evaluation.logs import (
+    benchmark_facts,
+    checksums,
+    file_name,
+    find_logs,
+    modality,
+    model_name,
+    one_line,
+    read_log,
+)
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -133,18 +142,11 @@ def _prompt(benchmark: str, found: dict[str, tuple[str, EvalSample]]) -> Prompt:
         log=log,
         goal=str(metadata["goal"]),
         harmful=bool(metadata["harmful"]),
-        modality="+".join(sorted(_media(sample))) or "text",
+        modality=modality(sample),
         category=one_line(metadata["category"]),
         attack=one_line(metadata["attack"]),
         answers=tuple(answers),
     )
-
-
-def _media(sample: EvalSample) -> set[str]:
-    """Kinds of the media in a prompt."""
-    messages = [] if isinstance(sample.input, str) else sample.input
-    contents = [message.content for message in messages if not isinstance(message.content, str)]
-    return {str(part.type) for content in contents for part in content} - {"text"}
 
 
 def _opinions(sample: EvalSample, rubric: Rubric) -> Iterator[tuple[str, str]]:

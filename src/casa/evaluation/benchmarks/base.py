@@ -31,6 +31,7 @@ class Item:
         category: the benchmark's own, such as a scenario.
         attack: how the goal is put, "none" if it is simply asked.
         answer: the right answer, where the benchmark has one.
+        picture: kind of its picture, where the benchmark names one.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Item:
     category: str
     attack: str = "none"
     answer: str | None = None
+    picture: str | None = None
 
 
 @dataclass(frozen=True)

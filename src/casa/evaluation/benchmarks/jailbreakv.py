@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ _COLUMNS = ("id", "jailbreak_query", "redteam_query", "format", "policy", "image
 def read(folder: Path) -> Iterator[Item]:
     """The items of the main file, else of the mini one.
 
-    Ids begin with the folder of the image (`llm_transfer_attack`, `figstep` or `query_related`), the class of the item.
+    Ids begin with the folder of the image (`llm_transfer_attack`, `figstep` or `query_related`), the class of the item. The name of
+    an image tells its kind: blank_0.png, nature_1365.jpeg, SD_related_566.png.
     """
     file = find_file(folder, *FILES)
     for row in csv_rows(file, _COLUMNS):
@@ -28,6 +30,7 @@ def read(folder: Path) -> Iterator[Item]:
             harmful=True,
             category=row["policy"],
             attack=row["format"].casefold(),  # one format is spelled in two ways
+            picture=re.sub(r"[_\d]+$", "", Path(row["image_path"]).stem) or None,
         )
 
 

@@ -60,6 +60,8 @@ def benchmark_task(
 
 def _sample(item: Item) -> Sample:
     metadata = {"harmful": item.harmful, "category": item.category, "attack": item.attack, "goal": item.goal}
+    if item.picture:
+        metadata["picture"] = item.picture
     return Sample(id=item.id, input=to_inspect(item.messages), target=item.answer or "", metadata=metadata)
 
 

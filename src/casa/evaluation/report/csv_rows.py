@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from casa.evaluation.goals import GoalRate
 from casa.evaluation.metrics import Rate
 from casa.evaluation.report.evidence import Evidence, refused
 from casa.evaluation.summary import Row
@@ -24,18 +25,24 @@ COLUMNS = (
     "rate",
     "low",
     "high",
+    "goals",
     "unscored",
 )
 
 
 def rate_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """All rates; where no item could be scored, n is 0 and there is no rate."""
+    """All rates; where no item could be scored, n is 0 and there is no rate.
+
+    "goals" says over how many the interval was bootstrapped; where it is empty, the interval is Wilson's.
+    """
     sets = {run.label: (run.benchmark, run.set) for run in evidence.runs}
     views = {
         "all": evidence.overall,
         "pool": evidence.pools,
         "attack": evidence.attacks,
         "category": evidence.categories,
+        "modality": evidence.modalities,
+        "picture": evidence.pictures,
     }
     return [found for by, rows in views.items() for row in rows for found in _rates(by, row, sets)]
 
@@ -54,8 +61,10 @@ def _rates(by: str, row: Row, sets: dict[str, tuple[str, str]]) -> Iterator[dict
 
 def _numbers(rate: Rate | None) -> dict[str, Any]:
     if rate is None:
-        return {"successes": 0, "n": 0, "rate": None, "low": None, "high": None}
-    return {"successes": rate.successes, "n": rate.n, "rate": rate.rate, "low": rate.low, "high": rate.high}
+        return {"successes": 0, "n": 0, "rate": None, "low": None, "high": None, "goals": None}
+    goals = rate.goals if isinstance(rate, GoalRate) else None
+    numbers = {"successes": rate.successes, "n": rate.n, "rate": rate.rate, "low": rate.low, "high": rate.high}
+    return {**numbers, "goals": goals}
 
 
 def render_csv(rows: Sequence[dict[str, Any]]) -> str:

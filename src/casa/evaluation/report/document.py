@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from casa.evaluation.goals import GoalRate
 from casa.evaluation.metrics import Auroc, Rate
 
 DASH = "\N{EN DASH}"
 MISSING = DASH
+OVER_GOALS = "*"
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,11 @@ class Document:
 
 
 def rate_cell(rate: Rate | None) -> Cell:
-    """A rate and its interval in per cent."""
+    """A rate and its interval in per cent; `OVER_GOALS` marks one that was bootstrapped over goals."""
     if rate is None:
         return Cell(MISSING)
-    return Cell(f"{100 * rate.rate:.1f}", f"{100 * rate.low:.1f}{DASH}{100 * rate.high:.1f}")
+    mark = OVER_GOALS if isinstance(rate, GoalRate) else ""
+    return Cell(f"{100 * rate.rate:.1f}", f"{100 * rate.low:.1f}{DASH}{100 * rate.high:.1f}{mark}")
 
 
 def area_cell(area: Auroc) -> Cell:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from casa.evaluation.benchmarks import BENCHMARKS
-from casa.evaluation.comparison import Paired, mcnemar
+from casa.evaluation.comparison import Paired
+from casa.evaluation.goals import complement, goal_rate, goal_test
 from casa.evaluation.metrics import Rate
 from casa.evaluation.report.measured import Measured
 from casa.evaluation.report.runs import Run
@@ -15,7 +16,10 @@ from casa.evaluation.summary import Answered, Row, rows
 from casa.model.checkpoint import ADAPTER_FILE
 
 MINI_SETS = "mini sets"
-POOLS = {"over-refusal": "over-refusal sets", "utility": "utility sets"}  # of harmless items, by what is measured
+OFFICIAL_SETS = "official sets"
+# Of harmless items: in the forms of attacks, which stand beside attack success, and simply asked.
+UNDER_ATTACK, OVER_REFUSAL, UTILITY = "forms of attacks", "over-refusal sets", "utility sets"
+POOLS = (UNDER_ATTACK, OVER_REFUSAL, UTILITY)
 _MINI = " (mini)"
 _RANKS = {"undefended": 0, "casa": 1}
 
@@ -32,7 +36,7 @@ class Compared:
         pairs: how many.
         before: attack success on harmful items, or refusals of harmless ones, undefended.
         after: the same, defended.
-        paired: McNemar's exact test.
+        paired: the exact test over goals, which is McNemar's where every goal occurs once.
     """
 
     model: str
@@ -61,7 +65,10 @@ class Evidence:
         overall: rates of whole benchmarks.
         pools: rates of the harmless items of several benchmarks together.
         attacks: rates by attack, where a benchmark has several.
-        categories: rates by category, where there are several; attacks on mini sets together, which share their queries.
+        categories: rates by category, where there are several; of harmless items those that are simply asked; attacks on mini sets
+            together, which share their queries.
+        modalities: rates by modality over mini sets and over official sets, where there are several; without sets of utility.
+        pictures: rates by kind of picture, where a benchmark names several.
         compared: with the undefended model.
         measured: results files beside the logs.
         mismeasured: such files of another adapter than the logs are of.
@@ -75,6 +82,8 @@ class Evidence:
     pools: tuple[Row, ...]
     attacks: tuple[Row, ...]
     categories: tuple[Row, ...]
+    modalities: tuple[Row, ...]
+    pictures: tuple[Row, ...]
     compared: tuple[Compared, ...]
     measured: tuple[Measured, ...] = ()
     mismeasured: tuple[Measured, ...] = ()
@@ -108,20 +117,22 @@ def gather(found: Sequence[Run], measured: Sequence[Measured] = ()) -> Evidence:
     items = [one for run in runs for one in run.answered]
     harmless = [one for one in items if not one.harmful]
     pooled = [
-        replace(one, id=" ".join(_identity(one)), benchmark=POOLS.get(measures[one.benchmark], POOLS["over-refusal"]))
+        replace(one, id=" ".join(_identity(one)), benchmark=_pool(one, measures[one.benchmark]))
         for one in distinct(harmless)
     ]
-    by_attack = rows([one for one in items if one.harmful])
     attacked = distinct(one for one in items if one.harmful and measures[one.benchmark] == "attack")
-    categories = [*map(_by_scenario, attacked), *(replace(one, attack=one.category) for one in harmless)]
+    asked = (replace(one, attack=one.category) for one in harmless if one.attack == "none")
+    media = distinct(one for one in items if measures[one.benchmark] != "utility")
     return Evidence(
         runs=tuple(runs),
         set_aside=tuple(set_aside),
         outdated=tuple(outdated),
         overall=tuple(row for row in rows(items) if row.attack == "all"),
         pools=tuple(row for row in rows(pooled) if row.attack == "all"),
-        attacks=_parts(by_attack),
-        categories=_parts(rows(categories)),
+        attacks=_parts(rows(items)),
+        categories=_parts(rows([*map(_by_scenario, attacked), *asked])),
+        modalities=_parts(rows([_by_modality(one) for one in media])),
+        pictures=_parts(rows([replace(one, attack=one.picture) for one in items if one.picture])),
         compared=tuple(
             one for one in (*_compared(items, undefended), *_compared(pooled, undefended)) if one.model not in rebased
         ),
@@ -133,7 +144,14 @@ def gather(found: Sequence[Run], measured: Sequence[Measured] = ()) -> Evidence:
 
 def refused(row: Row) -> Rate | None:
     """How many of some harmless items were refused."""
-    return None if row.complied is None else Rate.of(row.complied.n - row.complied.successes, row.complied.n)
+    return None if row.complied is None else complement(row.complied)
+
+
+def _pool(one: Answered, measures: str) -> str:
+    """What a harmless item is counted among."""
+    if measures == "attack" and one.attack != "none":
+        return UNDER_ATTACK
+    return UTILITY if measures == "utility" else OVER_REFUSAL
 
 
 def distinct(found: Iterable[Answered]) -> list[Answered]:
@@ -188,13 +206,17 @@ def _by_scenario(one: Answered) -> Answered:
     return replace(one, attack=one.category, benchmark=together)
 
 
+def _by_modality(one: Answered) -> Answered:
+    """The item with its modality in place of its attack."""
+    return replace(one, attack=one.modality, benchmark=MINI_SETS if one.benchmark.endswith(_MINI) else OFFICIAL_SETS)
+
+
 def _compared(items: Sequence[Answered], undefended: dict[str, str]) -> list[Compared]:
     """Every model whose undefended one was run, on every benchmark."""
-    scored: dict[tuple[str, str, bool], dict[str, bool]] = {}
+    scored: dict[tuple[str, str, bool], dict[str, Answered]] = {}
     for one in items:
         if one.complied is not None:
-            happened = one.complied if one.harmful else not one.complied
-            scored.setdefault((one.model, one.benchmark, one.harmful), {})[one.id] = happened
+            scored.setdefault((one.model, one.benchmark, one.harmful), {})[one.id] = one
     return [
         _pair(model, baseline, benchmark, harmful, scored[baseline, benchmark, harmful], after)
         for (model, benchmark, harmful), after in scored.items()
@@ -204,10 +226,10 @@ def _compared(items: Sequence[Answered], undefended: dict[str, str]) -> list[Com
 
 
 def _pair(
-    model: str, baseline: str, benchmark: str, harmful: bool, before: dict[str, bool], after: dict[str, bool]
+    model: str, baseline: str, benchmark: str, harmful: bool, before: dict[str, Answered], after: dict[str, Answered]
 ) -> Compared:
     both = [key for key in before if key in after]
-    first, second = [before[key] for key in both], [after[key] for key in both]
-    n = len(both)
-    rates = Rate.of(sum(first), n), Rate.of(sum(second), n)
-    return Compared(model, baseline, benchmark, harmful, n, *rates, mcnemar(first, second))
+    first, second = ([found[key].complied is harmful for key in both] for found in (before, after))
+    goals = [after[key].goal for key in both]
+    rates = goal_rate(first, goals), goal_rate(second, goals)
+    return Compared(model, baseline, benchmark, harmful, len(both), *rates, goal_test(first, second, goals))

@@ -8,11 +8,11 @@ from casa.evaluation.summary import Row
 
 
 def harmless_section(evidence: Evidence) -> Section | None:
-    """Refusals of harmless items by benchmark and category; None where there are no harmless items."""
+    """Refusals of harmless items by benchmark, attack and category; None where there are no harmless items."""
     whole = [row for row in evidence.overall if not row.harmful]
     if not whole:
         return None
-    parts = [row for row in evidence.categories if not row.harmful]
+    parts = [row for row in (*evidence.attacks, *evidence.categories) if not row.harmful]
     ordered = [row for label in evidence.labels() for row in [*whole, *parts] if row.benchmark == label]
     return Section("Harmless items", (), (_table(ordered, evidence), *_beside(evidence)))
 
@@ -26,7 +26,7 @@ def _beside(evidence: Evidence) -> list[Table]:
         for label in labels
         if any((label, model) in rates for model in evidence.models)
     )
-    title = "Harmful items of the same benchmarks: attack success in %"
+    title = "Harmful items of benchmarks of over-refusal: attack success in %"
     return [Table(title, ("benchmark", *evidence.models), rows)] if rows else []
 
 
@@ -44,4 +44,4 @@ def _table(found: list[Row], evidence: Evidence) -> Table:
         for part, rows in by_part.items()
     )
     columns = *(f"refused: {model}" for model in evidence.models), *(f"called unsafe: {model}" for model in judging)
-    return Table("Harmless items refused, and called unsafe, in %", ("benchmark", "category", *columns), lines)
+    return Table("Harmless items refused, and called unsafe, in %", ("benchmark", "form or category", *columns), lines)

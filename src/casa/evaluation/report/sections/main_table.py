@@ -1,4 +1,4 @@
-"""The paper's main table: a row a model, a column a benchmark, and what it costs in refusals."""
+"""The paper's main table: a row a model, a column a benchmark, and what it costs in refusals of harmless items in the same form."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ _NO_COST = (
     "These logs hold no harmless items, so they do not say what the defence costs: a model that refuses everything would do "
     "best here. Run xstest and or_bench too."
 )
+_POOLED = (
+    "Harmless items of a benchmark come in the forms of its attacks, where it has some; the last columns have those of several "
+    "benchmarks together, an item that mini sets share counted once."
+)
+_PAIRED = (
+    "Reduction and p compare a model with the same model undefended, on the items that both were asked and could be scored on. "
+    "p is that of an exact test which flips the signs of whole goals; where every goal occurs once it is McNemar's. There is a p "
+    "for every column, and none is corrected for their number."
+)
 
 
 def main_section(evidence: Evidence) -> Section | None:
@@ -21,7 +30,7 @@ def main_section(evidence: Evidence) -> Section | None:
     benchmarks = evidence.labels("attack")
     if not benchmarks:
         return None
-    pools = [pool for pool in POOLS.values() if any(row.benchmark == pool for row in evidence.pools)]
+    pools = [pool for pool in POOLS if any(row.benchmark == pool for row in evidence.pools)]
     columns = ceil(len(benchmarks) / ceil(len(benchmarks) / _MOST_COLUMNS))
     parts = [benchmarks[start : start + columns] for start in range(0, len(benchmarks), columns)]
     title = "Attack success, and refusals of harmless items, in %"
@@ -39,13 +48,16 @@ def _table(title: str, evidence: Evidence, benchmarks: list[str], pools: list[st
 
 def _rows(evidence: Evidence, model: str, columns: list[tuple[str, bool]]) -> Iterator[Line]:
     harmful = {row.benchmark: row.complied for row in evidence.overall if row.model == model and row.harmful}
-    harmless = {row.benchmark: refused(row) for row in evidence.pools if row.model == model}
-    yield model, *(rate_cell((harmful if of_harmful else harmless).get(label)) for label, of_harmful in columns)
+    pools = {row.benchmark: refused(row) for row in evidence.pools if row.model == model}
+    yield model, *(rate_cell((harmful if of_harmful else pools).get(label)) for label, of_harmful in columns)
+    beside = {row.benchmark: refused(row) for row in evidence.overall if row.model == model and not row.harmful}
+    if any(label in beside for label, _ in columns):
+        yield "its harmless items refused", *(rate_cell(beside.get(label)) for label, _ in columns)
     compared = {(c.benchmark, c.harmful): c for c in evidence.compared if c.model == model}
     if compared:
         found = [compared.get(column) for column in columns]
         yield _line("relative reduction, %", found, _reduction)
-        yield _line("McNemar's exact p", found, lambda c: Cell(p_text(c.paired.p), f"{c.pairs} pairs"))
+        yield _line("exact paired p", found, lambda c: Cell(p_text(c.paired.p), f"{c.pairs} pairs"))
 
 
 def _line(name: str, found: list[Compared | None], cell: Callable[[Compared], Cell]) -> Line:
@@ -59,13 +71,8 @@ def _reduction(compared: Compared) -> Cell:
 
 
 def _note(evidence: Evidence) -> str:
-    pooled = "An item that several mini sets share counts once among the refusals. " if evidence.pools else ""
-    if not evidence.compared:
-        return pooled
-    return (
-        f"{pooled}Reduction and p compare a model with the same model undefended, on the items that both were asked and could "
-        "be scored on. There is a p for every column, and none is corrected for their number."
-    )
+    pooled = _POOLED if evidence.pools else ""
+    return (f"{pooled} {_PAIRED}" if evidence.compared else pooled).strip()
 
 
 def _published() -> Table:

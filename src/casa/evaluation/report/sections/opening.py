@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from casa.evaluation.benchmarks import BENCHMARKS
-from casa.evaluation.report.document import MISSING, Cell, Section, Table, line
+from casa.evaluation.report.document import MISSING, OVER_GOALS, Cell, Section, Table, line
 from casa.evaluation.report.evidence import Evidence
 from casa.evaluation.report.problems import problems
 from casa.evaluation.report.runs import Run
@@ -12,8 +12,9 @@ _READING = (
     "Attack success is the share of harmful items that were answered, refused the share of harmless items that were not; "
     "rules tell a refusal from an answer, where the paper asks an LLM. The rules miss some refusals, which overstates attack "
     "success.",
-    "Intervals are Wilson's, 95 %. They take items for independent, so they are too narrow where several items are made from "
-    "one query.",
+    f"Intervals are 95 %. Where every goal occurs once they are Wilson's. Those marked {OVER_GOALS} are of items that share goals, "
+    "such as a query under several attacks: a bootstrap draws goals, each with all its items, and is taken no narrower than "
+    "Wilson's; where something happened never or always it is Wilson's for as many trials as there are goals.",
     "Items that could not be scored count in no rate; they are listed below. No answers of models are in this report.",
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from casa.evaluation.metrics import Rate
+from casa.evaluation.goals import goal_rate
 from casa.evaluation.mme_score import mme_score
 from casa.evaluation.report import published
 from casa.evaluation.report.document import MISSING, Cell, Section, Table, line, rate_cell
@@ -14,6 +14,7 @@ from casa.evaluation.report.evidence import Evidence
 from casa.evaluation.summary import Answered
 
 _SCALES = {"strongreject": "StrongREJECT, 0 to 1", "judged_utility": "utility, 1 to 10"}
+_PAIRS = "For the interval the questions on one image are drawn together."
 
 
 def utility_section(evidence: Evidence) -> Section | None:
@@ -28,11 +29,11 @@ def _mme(evidence: Evidence) -> list[Table]:
         known = {one.id: one.right for one in run.answered if one.right is not None}
         if known:
             score = mme_score(known)
-            share = rate_cell(Rate.of(sum(known.values()), len(known)))
+            share = rate_cell(goal_rate([*known.values()], [name.rpartition("/")[0] for name in known]))
             tasks = Cell(f"{sum(score.tasks.values()):.0f}", f"of {200 * len(score.tasks)}")
             rows.append(line(run.label, run.model, share, tasks, _points(score.perception), _points(score.cognition)))
     header = ("benchmark", "model", "answered rightly, %", "score", "perception, of 2000", "cognition, of 800")
-    return [Table("Yes-or-no questions on images", header, tuple(rows), published.MME)] if rows else []
+    return [Table("Yes-or-no questions on images", header, tuple(rows), f"{published.MME} {_PAIRS}")] if rows else []
 
 
 def _points(score: float | None) -> Cell:
@@ -42,11 +43,13 @@ def _points(score: float | None) -> Cell:
 def _judged(evidence: Evidence) -> list[Table]:
     rows = []
     for run in evidence.runs:
-        successes = [one.judged["judged_success"] == 1 for one in run.answered if "judged_success" in one.judged]
+        judged = [
+            (one.judged["judged_success"] == 1, one.goal) for one in run.answered if "judged_success" in one.judged
+        ]
         unjudged = sum(len(one.unjudged) for one in run.answered)
         means = [_mean(run.answered, name) for name in _SCALES]
-        if successes or unjudged or any(cell.text != MISSING for cell in means):
-            success = rate_cell(Rate.of(sum(successes), len(successes)) if successes else None)
+        if judged or unjudged or any(cell.text != MISSING for cell in means):
+            success = rate_cell(goal_rate(*zip(*judged, strict=True)) if judged else None)
             rows.append(line(run.label, run.model, success, *means, Cell(str(unjudged))))
     header = ("benchmark", "model", "attack success by the judge, %", *_SCALES.values(), "without a judgement")
     note = (
