@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 
@@ -18,7 +16,7 @@ def turn_by_turn() -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         given = state.messages
         state.messages = []
-        for message, following in pairwise([*given, None]):
+        for message, following in zip(given, [*given[1:], None], strict=True):
             state.messages.append(message)
             if following is None or message.role == following.role == "user":
                 state = await generate(state)
