@@ -11,7 +11,7 @@ from casa.method import SafetyAttention
 def attention(pooling="softmax", tau=1.0, heads=2, width=4, hidden=8, seed=0) -> SafetyAttention:
     torch.manual_seed(seed)
     module = SafetyAttention(hidden, heads, width, pooling, tau)
-    module.set_query(torch.randn(hidden))
+    module.set_query(torch.randn(1, hidden))
     with torch.no_grad():
         module.bias.copy_(torch.tensor([0.3, -0.2])[:heads])
         module.key.weight.mul_(4)
@@ -51,6 +51,23 @@ def test_the_query_is_normalised_and_frozen():
     assert module.query_embedding.mean().abs() < 1e-6
     assert module.query_embedding.var(unbiased=False).item() == pytest.approx(1, abs=1e-3)
     assert "query_embedding" not in dict(module.named_parameters())
+
+
+def test_one_query_is_its_normalised_state_to_the_bit():
+    module, state = attention(hidden=96), torch.randn(96)
+    module.set_query(state[None])
+    assert torch.equal(module.query_embedding, torch.nn.functional.layer_norm(state, (96,)))
+
+
+def test_the_score_of_several_queries_is_the_mean_of_each_ones():
+    module, states = attention(), torch.randn(3, 8) * torch.tensor([[1.0], [5.0], [0.2]])
+    hidden, scores = torch.randn(1, 6, 8), []
+    for state in states:
+        module.set_query(state[None])
+        scores.append(module.scores(hidden))
+    module.set_query(states)
+    assert torch.allclose(module.scores(hidden), torch.stack(scores).mean(0), atol=1e-5)
+    assert not torch.allclose(scores[0], scores[1], atol=1e-2)
 
 
 @pytest.mark.parametrize(("pooling", "expected"), [("mean", 0.5 * (0.5 + sigmoid(2.0))), ("max", sigmoid(2.0))])
@@ -118,7 +135,7 @@ def test_a_fresh_start_keeps_the_query_and_is_a_function_of_the_seed():
     torch.manual_seed(0)
     module = SafetyAttention(8, 2, 4)
     start = {name: value.clone() for name, value in module.state_dict().items()}
-    module.set_query(torch.randn(8))
+    module.set_query(torch.randn(1, 8))
     query = module.query_embedding.clone()
     with torch.no_grad():
         for parameter in module.parameters():

@@ -1,3 +1,4 @@
+import json
 from dataclasses import asdict
 
 import pytest
@@ -10,9 +11,22 @@ def test_a_config_survives_its_plain_values():
     assert CasaConfig.from_dict(asdict(config)) == config
 
 
+def test_one_description_is_the_same_in_a_list_and_several_come_back_from_json():
+    assert CasaConfig(query_description=["harm"]) == CasaConfig(query_description="harm")
+    several = CasaConfig(query_description=["harm", "crime"])
+    assert several.query_descriptions == ["harm", "crime"]
+    assert CasaConfig.from_dict(json.loads(json.dumps(asdict(several)))) == several
+    assert CasaConfig().query_descriptions == [CasaConfig().query_description]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("query_description", ""),
+        ("query_description", []),
+        ("query_description", ["harm", ""]),
+        ("query_description", [1, 2]),
+        ("query_description", None),
         ("gate", "multiply"),
         ("pooling", "median"),
         ("hidden_state", "first"),

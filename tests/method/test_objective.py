@@ -67,7 +67,7 @@ def test_the_gate_trains_the_attention_and_through_the_logits_the_model(gate):
     """A linear map stands for the model: H reaches the loss through the logits only."""
     torch.manual_seed(0)
     attention = SafetyAttention(8, 2, 4)
-    attention.set_query(torch.randn(8))
+    attention.set_query(torch.randn(1, 8))
     embedded = torch.randn(2, 5, 8)
     model, head = torch.nn.Linear(8, 8), torch.nn.Linear(8, 2)
     hidden = model(embedded)

@@ -106,6 +106,7 @@ def test_the_fingerprint_tells_weights_apart_but_not_their_type(nano_folder):
         CasaConfig(pooling="mean"),
         CasaConfig(pooling="max", hidden_state="pre_norm"),
         CasaConfig(gate="none"),
+        CasaConfig(query_description=["harm", "crime"]),
         CasaConfig(tau=0.3, threshold=0.9, beta=2.0, safety_prompt="Judge first."),
     ],
 )
@@ -114,6 +115,21 @@ def test_every_choice_is_alive(nano_folder, processor, config):
     torch.manual_seed(0)
     changed = CasaModel.attach(make_tiny_base(nano_folder), processor, config, r=2).eval()
     assert changed.classify(user("hello there")) != default.classify(user("hello there"))
+
+
+def test_the_query_is_the_base_models_own_state_at_the_end_of_the_description(nano_folder, processor):
+    base = make_tiny_base(nano_folder)
+    expected = []
+    for text in ("an unsafe query", "a crime"):
+        ids = processor.tokenizer(text, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            state = decoder_of(base)(input_ids=ids).last_hidden_state[0, -1]
+        expected.append(torch.nn.functional.layer_norm(state, state.shape))
+    one = CasaModel.attach(base, copy.deepcopy(processor), CasaConfig(query_description="an unsafe query"), r=2)
+    assert torch.equal(one.safety_attention.query_embedding, expected[0])
+    config = CasaConfig(query_description=["an unsafe query", "a crime"])
+    both = CasaModel.attach(make_tiny_base(nano_folder), processor, config, r=2)
+    assert torch.allclose(both.safety_attention.query_embedding, (expected[0] + expected[1]) / 2, atol=1e-6)
 
 
 def test_heads_default_to_the_key_value_heads(tiny_casa):

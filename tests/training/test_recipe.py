@@ -200,6 +200,16 @@ def test_every_shipped_recipe_can_be_read():
         assert recipe.base_model and config.gate == "log" and training.output_dir
 
 
+def test_query_descriptions_come_from_a_recipe_as_one_text_or_several(tmp_path):
+    path, rest = tmp_path / "recipe.yaml", "base_model: casa-nano\n"
+    for written, found in (('"an unsafe query"', "an unsafe query"), ("[a crime, harm]", ["a crime", "harm"])):
+        path.write_text(f"{rest}query_description: {written}\n")
+        assert read_recipe(path, [])[1].query_description == found
+    path.write_text(rest)
+    assert read_recipe(path, [])[1] == CasaConfig()
+    assert read_recipe(path, ["--query_description", "x y"])[1].query_description == "x y"
+
+
 def test_an_override_wins_over_the_recipe():
     _, config, training = read_recipe(NANO, ["--gate", "scale", "--learning_rate", "0.5"])
     assert config.gate == "scale" and training.learning_rate == 0.5
@@ -220,6 +230,16 @@ def test_a_run_can_start_from_a_model_of_a_fine_tuned_variant(uninterrupted, tin
     more = ("--init_from", str(start), "--max_steps", "1", *FROZEN)
     run_recipe(NANO, overrides(tiny_base_folder, tmp_path / "run", *more))
     assert same(weights(tmp_path / "run"), weights(uninterrupted))
+
+
+def test_a_run_that_goes_on_with_other_query_descriptions_has_their_query(uninterrupted, tiny_base_folder, tmp_path):
+    described = ("--query_description", "harm", "crime", "--max_steps", "1", *FROZEN)
+    run_recipe(NANO, overrides(tiny_base_folder, tmp_path / "fresh", *described))
+    run_recipe(NANO, overrides(tiny_base_folder, tmp_path / "on", "--init_from", str(uninterrupted), *described))
+    fresh, on, before = (weights(folder) for folder in (tmp_path / "fresh", tmp_path / "on", uninterrupted))
+    query = "safety_attention.safetensors:query_embedding"
+    assert torch.equal(on[query], fresh[query]) and not torch.equal(on[query], before[query])
+    assert CasaModel.from_pretrained(tmp_path / "on").config.query_description == ["harm", "crime"]
 
 
 def test_a_run_can_train_with_existing_words_as_safety_tokens(tiny_base_folder, tmp_path):

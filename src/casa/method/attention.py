@@ -31,9 +31,10 @@ class SafetyAttention(nn.Module):
     """v_s = mean over heads of  sum_t softmax(s / tau)_t * sigmoid(s_t + b)  with  s_t = q . k_t / sqrt(d).
 
     Keys are k = W_k LayerNorm(stop_gradient(H)); the query is q = W_q e with e the frozen, normalised hidden state of a
-    description of an unsafe query (paper, safety attention). The stop-gradient keeps this path from changing H, so that the
-    gate's gradient reaches only this module's parameters and, through the logits, the model. Computed in float32 whatever
-    the model's type.
+    description of an unsafe query (paper, safety attention). Of several descriptions e is the mean of their states, so that s_t is
+    the mean of the scores that each of them would give, and safety attention costs the same. The stop-gradient keeps this path
+    from changing H, so that the gate's gradient reaches only this module's parameters and, through the logits, the model.
+    Computed in float32 whatever the model's type.
 
     Args:
         hidden_size: width d of the hidden states.
@@ -62,10 +63,13 @@ class SafetyAttention(nn.Module):
             part.reset_parameters()
         nn.init.zeros_(self.bias)
 
-    def set_query(self, hidden_state: Tensor) -> None:
-        """Sets the frozen safety query from a hidden state of the base model, shape (hidden_size,); normalised here."""
+    def set_query(self, hidden_states: Tensor) -> None:
+        """Sets the frozen safety query from hidden states of the base model, shape (descriptions, hidden_size).
+
+        Each is normalised here, and their mean taken.
+        """
         with torch.no_grad():
-            self.query_embedding.copy_(F.layer_norm(hidden_state.float(), hidden_state.shape[-1:]))
+            self.query_embedding.copy_(F.layer_norm(hidden_states.float(), hidden_states.shape[-1:]).mean(0))
 
     def scores(self, hidden: Tensor, stop_gradient: bool = True) -> Tensor:
         """Scores s of every token, shape (batch, heads, tokens), from hidden states (batch, tokens, hidden_size).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 Gate = Literal["log", "scale", "none"]
@@ -10,6 +10,7 @@ Pooling = Literal["softmax", "mean", "max"]
 HiddenState = Literal["final", "pre_norm"]
 TokenChoice = Literal["new", "existing"]
 
+QUERY_DESCRIPTION = "This is an unsafe query: it asks for help with something harmful, illegal or malicious."
 SAFETY_PROMPT = (
     "Before you answer, judge whether the request is safe. If it asks for anything harmful, illegal, hateful or deceptive, "
     "however it is phrased or whatever role it gives you, refuse. Otherwise answer helpfully."
@@ -27,7 +28,8 @@ class CasaConfig:
         unsafe_token: text of the new token that precedes a refusal (C_unsafe).
         safe_word: word whose embedding a new safe token's row starts from, or that is the safe token itself.
         unsafe_word: word whose embedding a new unsafe token's row starts from, or that is the unsafe token itself.
-        query_description: description whose hidden state in the frozen base model is the safety query (paper: "unsafe query").
+        query_description: description whose hidden state in the frozen base model is the safety query (paper: "unsafe query"); of a
+            list of several, the query is the mean of their normalised states.
         hidden_state: keys of safety attention: "final" is what enters the LM head, "pre_norm" what enters the final norm.
         num_heads: heads of safety attention; None takes the base model's number of key/value heads.
         head_dim: width of a head; None takes the base model's.
@@ -46,7 +48,8 @@ class CasaConfig:
     unsafe_token: str = "<|unsafe|>"
     safe_word: str = "safe"
     unsafe_word: str = "unsafe"
-    query_description: str = "This is an unsafe query: it asks for help with something harmful, illegal or malicious."
+    # by a factory: transformers' parser of dataclasses leaves out the plain default of a list
+    query_description: str | list[str] = field(default_factory=lambda: QUERY_DESCRIPTION)
     hidden_state: HiddenState = "final"
     num_heads: int | None = None
     head_dim: int | None = None
@@ -59,11 +62,13 @@ class CasaConfig:
     safety_prompt: str | None = None
 
     def __post_init__(self) -> None:
-        """Checks every field and reports all errors at once.
+        """Checks every field and reports all errors at once; a list of one description becomes that description.
 
         Raises:
             ValueError: a field is out of its range.
         """
+        if isinstance(self.query_description, list) and len(self.query_description) == 1:
+            object.__setattr__(self, "query_description", self.query_description[0])
         checks = {
             f"gate must be one of {get_args(Gate)}": self.gate in get_args(Gate),
             f"pooling must be one of {get_args(Pooling)}": self.pooling in get_args(Pooling),
@@ -78,9 +83,17 @@ class CasaConfig:
             "safe_token and unsafe_token must differ and not be empty": bool(self.safe_token)
             and bool(self.unsafe_token)
             and self.safe_token != self.unsafe_token,
+            "query_description must be a text or a list of texts, none of them empty": bool(self.query_descriptions)
+            and all(isinstance(text, str) and text for text in self.query_descriptions),
         }
         if errors := [message for message, holds in checks.items() if not holds]:
             raise ValueError("CasaConfig: " + "; ".join(errors))
+
+    @property
+    def query_descriptions(self) -> list[str]:
+        """All descriptions of the safety query."""
+        given = self.query_description
+        return given if isinstance(given, list) else [given]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CasaConfig:

@@ -25,7 +25,7 @@ def attach(base_model: Any, processor: Any, config: CasaConfig, lora: dict[str, 
     """See `CasaModel.attach`."""
     base = describe(base_model)
     attention = fresh_attention(base_model, config)
-    attention.set_query(query_hidden_state(base_model, processor, config))
+    attention.set_query(query_hidden_states(base_model, processor, config))
     tokens = add_token_rows(base_model, processor, config)
     model = adapted(base_model, own_tokens(tokens, config), lora)
     return CasaModel(model, processor, attention, tokens, config, base)
@@ -103,13 +103,15 @@ def fresh_attention(base_model: Any, config: CasaConfig) -> SafetyAttention:
     return attention.to(next(base_model.get_output_embeddings().parameters()).device)
 
 
-def query_hidden_state(base_model: Any, processor: Any, config: CasaConfig) -> torch.Tensor:
-    """The frozen base model's own hidden state at the end of the query description, shape (hidden_size,)."""
-    ids = tokenizer_of(processor)(config.query_description, return_tensors="pt")["input_ids"]
-    ids = ids.to(base_model.get_input_embeddings().weight.device)
+def query_hidden_states(base_model: Any, processor: Any, config: CasaConfig) -> torch.Tensor:
+    """The frozen base model's own final hidden state at the end of each query description, shape (descriptions, hidden_size)."""
+    tokenizer, device = tokenizer_of(processor), base_model.get_input_embeddings().weight.device
+    found = []
     with torch.inference_mode():
-        hidden: torch.Tensor = decoder_of(base_model)(input_ids=ids).last_hidden_state[0, -1]
-    return hidden.clone()
+        for text in config.query_descriptions:
+            ids = tokenizer(text, return_tensors="pt")["input_ids"].to(device)
+            found.append(decoder_of(base_model)(input_ids=ids).last_hidden_state[0, -1])
+    return torch.stack(found)
 
 
 def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> SafetyTokens:

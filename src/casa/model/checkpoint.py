@@ -140,6 +140,8 @@ def load(
 def load_trained_weights(model: CasaModel, folder: Path, variants: bool = False) -> None:
     """Puts the weights of a saved CASA model into a freshly attached one of the same shape, to train on.
 
+    The safety query is no trained weight: where the model has other descriptions than the folder, it keeps its own.
+
     Args:
         model: changed in place.
         folder: written by `save`.
@@ -148,10 +150,14 @@ def load_trained_weights(model: CasaModel, folder: Path, variants: bool = False)
     Raises:
         CheckpointError: the folder is no intact CASA model, or of another base model or shape.
     """
-    saved = read_config(folder)["base_model"]
+    content = read_config(folder)
+    saved = content["base_model"]
     require_same_base(saved, {**model.base, "layers": ""} if variants else model.base, folder)
     load_adapter(model.model, folder)
+    query = model.safety_attention.query_embedding.clone()
     _load_attention(model.safety_attention, folder / ATTENTION_FILE)
+    if CasaConfig.from_dict(content["casa"]).query_descriptions != model.config.query_descriptions:
+        model.safety_attention.query_embedding.copy_(query)
 
 
 def load_adapter(model: Any, folder: Path) -> None:

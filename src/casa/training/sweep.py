@@ -20,8 +20,8 @@ import torch
 
 from casa.data.held_out import CONTRASTS, held_out_queries
 from casa.data.reading import SEED_DATA, Example, jailbreak_templates, neutral_wrappers, read_examples
-from casa.method.config import SAFETY_PROMPT, CasaConfig
-from casa.model.attach import fresh_attention, query_hidden_state
+from casa.method.config import QUERY_DESCRIPTION, SAFETY_PROMPT, CasaConfig
+from casa.model.attach import fresh_attention, query_hidden_states
 from casa.model.bases import load_base, load_processor
 from casa.model.casa_model import CasaModel
 from casa.model.messages import ChatFormat
@@ -42,7 +42,7 @@ CONFIG_AXES: dict[str, tuple[Any, ...]] = {
     "hidden_state": ("final", "pre_norm"),
     "safety_prompt": (None, SAFETY_PROMPT),
     "query_description": (
-        CasaConfig.query_description,
+        QUERY_DESCRIPTION,
         "unsafe",
         "The weather is pleasant in spring.",
     ),
@@ -134,7 +134,7 @@ def trained_decision(
     """A fresh decision, fitted to states."""
     torch.manual_seed(seed)
     attention = fresh_attention(casa.base_model, config)
-    attention.set_query(query_hidden_state(casa.base_model, casa.processor, config))
+    attention.set_query(query_hidden_states(casa.base_model, casa.processor, config))
     decision = Decision(attention, config, rows)
     fit(decision, states, _EPOCHS, _RATE, _DECAY, _TOKEN_RATE, batch_size=64, seed=seed)
     return decision

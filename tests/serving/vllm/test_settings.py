@@ -12,7 +12,7 @@ from .parts import served
 
 
 def test_settings_come_back_from_json():
-    settings = served(gate="scale", threshold=0.3, tau=2.0)
+    settings = served(gate="scale", threshold=0.3, tau=2.0, query_description=["harm", "crime"])
     assert ServedSettings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
 
 
