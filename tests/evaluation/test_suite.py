@@ -93,6 +93,8 @@ def test_suites_share_a_folder_and_each_returns_its_own_logs(tmp_path, monkeypat
 def test_what_inspect_refuses_is_one_error_that_says_what_to_do(tmp_path, model, told):
     with pytest.raises(CasaError, match=told):
         Suite((model,), ("jailbreakbench",), batch_size=1, **SMALL).run(tmp_path, "none")
+    with pytest.raises(CasaError, match=told):  # and nothing is asked before the judge is known
+        Suite(("nobody/else",), ("jailbreakbench",), batch_size=1, judge=model, **SMALL).run(tmp_path, "none")
 
 
 def test_a_broken_log_in_the_folder_is_named(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -106,12 +106,7 @@ class Suite:
         from inspect_ai.model import get_model
 
         if not name.startswith(_OWN_PROVIDERS):
-            try:
-                return get_model(name)
-            except ValueError as error:
-                raise CasaError(
-                    f"inspect-ai knows no model {name!r}; names are such as openai/gpt-4o. {error}"
-                ) from error
+            return _foreign(name, get_model)
         known = {"checksums": checksums(name)} if self.local else {}
         return get_model(name, base_url=self.addresses.get(name), batch_size=self.batch_size, **known)
 
@@ -134,6 +129,8 @@ class Suite:
         from inspect_ai import eval_set
         from inspect_ai.log import list_eval_logs, read_eval_log
 
+        from casa.evaluation.harness.judges import judge_model
+
         chosen = [task for task in self._tasks.values() if not isinstance(task, str)]
         if not chosen:
             raise CasaError("there is nothing to run: every benchmark was skipped")
@@ -142,6 +139,8 @@ class Suite:
                 info.name, header_only=True
             )  # inspect-ai reads all that lie there, and does not name one that is broken
         with _told_refusals():
+            if self.judge:
+                _foreign(self.judge, judge_model)  # rather now than after the first answers
             done, headers = eval_set(
                 chosen,
                 log_dir=str(folder),
@@ -162,6 +161,14 @@ class Suite:
             raise CasaError(f"the run did not finish: {reason}. The same command goes on where it stopped.")
         places = {name: place for place, name in enumerate((*self.models, *self.benchmarks))}
         return sorted(logs, key=lambda log: (places[log.eval.model], places[(log.eval.metadata or {})["benchmark"]]))
+
+
+def _foreign(name: str, get: Callable[[str], Model]) -> Model:
+    """A model by its inspect-ai name."""
+    try:
+        return get(name)
+    except ValueError as error:
+        raise CasaError(f"inspect-ai knows no model {name!r}; names are such as openai/gpt-4o. {error}") from error
 
 
 @contextmanager
