@@ -16,6 +16,7 @@ pytest.importorskip("vllm")
 import httpx2 as httpx
 from vllm.exceptions import VLLMValidationError
 from vllm.platforms import current_platform
+from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -272,6 +273,19 @@ def test_v_s_that_is_not_a_number_takes_an_answer_back(unstarted, monkeypatch):
         unstarted, output(unstarted, unstarted._tokens.safe), output(unstarted, 5), output(unstarted, 5, safe=math.nan)
     )
     assert isinstance(found[0], Decided) and type(found[-1]).__name__ == "Retracted"
+
+
+def test_batches_are_as_large_as_vllms_own_server_makes_them(unstarted, monkeypatch):
+    given = {}
+
+    def from_engine_args(arguments, **options):
+        given.update(options)
+        return SimpleNamespace(model_config=SimpleNamespace(max_model_len=512, quantization=None))
+
+    monkeypatch.setattr(AsyncLLM, "from_engine_args", from_engine_args)
+    monkeypatch.setattr(unstarted, "_references", [])
+    asyncio.run(unstarted.start())
+    assert given == {"usage_context": UsageContext.OPENAI_API_SERVER}
 
 
 @pytest.mark.parametrize(("quantization", "moved"), [(None, 0.2), ("fp8", 0.6)])

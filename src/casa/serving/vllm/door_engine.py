@@ -89,14 +89,15 @@ class VLLMEngine:
         self._llm: Any = None
 
     async def start(self) -> None:
-        """See `Engine.start`; takes as long as vLLM needs to load the model.
+        """See `Engine.start`; takes as long as vLLM needs to load the model. Batches are as large as its own server makes them.
 
         Raises:
             CheckpointError: vLLM decides otherwise than transformers did when the checkpoint was written.
         """
+        from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        self._llm = AsyncLLM.from_engine_args(self._arguments)
+        self._llm = AsyncLLM.from_engine_args(self._arguments, usage_context=UsageContext.OPENAI_API_SERVER)
         self._window = self._llm.model_config.max_model_len
         try:
             await self._require_alike()
