@@ -4,6 +4,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from casa.errors import CheckpointError
 from casa.method import SafetyAttention
@@ -79,3 +81,22 @@ def test_a_score_that_is_not_finite_shows_in_the_result():
     scores[1, 2] = torch.nan
     found = pooled(layout, scores, torch.zeros(3), torch.bfloat16)
     assert found[1:].isnan().all()
+
+
+class OneDevice(TorchDispatchMode):
+    """Lets nothing pass from one device to another, as while a CUDA graph is captured; "meta" stands for the GPU."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        devices = {tensor.device for tensor in tree_leaves((args, kwargs, found)) if isinstance(tensor, torch.Tensor)}
+        assert len(devices) < 2, func
+        return found
+
+
+def test_no_step_brings_an_index_to_the_device():
+    layout = CacheLayout.like_model(5, 4, 2, 64)
+    scores, output = torch.empty(7, 5, device="meta"), torch.empty(7, layout.query_heads * 64, device="meta")
+    with OneDevice():
+        keys, values = layout.keys(scores, torch.bfloat16), layout.values(scores, torch.bfloat16)
+        weights = layout.read(output)
+    assert keys.shape == values.shape == (7, 128) and weights.shape == (7, 5, 2)

@@ -27,11 +27,11 @@ def decide_rows(logits: Tensor, first: Tensor, forged: Tensor, given: Tensor, se
         given: id that a later row must get, or `NOTHING_GIVEN`, shape (rows,). An answer ends where it is no ordinary token.
         settings: tokens and threshold.
     """
-    safety = list(settings.tokens)
-    gated = logits[:, safety]
+    gated = torch.stack([logits[:, token] for token in settings.tokens], dim=-1)
     broken = ~(gated < torch.inf).all(-1)
     forced = first | broken | (given != NOTHING_GIVEN)
-    logits[:, safety] = -torch.inf
+    for token in settings.tokens:
+        logits[:, token] = -torch.inf
     if logits.is_cpu and not forced.any():  # most steps; to ask costs nothing on a CPU, and makes a GPU wait
         return logits
     unsafe = decide(gated, settings.config.threshold).unsafe | forged

@@ -14,7 +14,6 @@ any number of heads fits into few. Every rank of a tensor-parallel engine keeps 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -73,47 +72,29 @@ class CacheLayout:
             ones[:, place, place * PIECES : (place + 1) * PIECES] = 1
         return ones.flatten()
 
-    @cached_property
-    def key_columns(self) -> Tensor:
-        """Where a key holds the pieces of each head's score, shape (heads, PIECES)."""
-        return self._columns(PIECES)
-
-    @cached_property
-    def value_columns(self) -> Tensor:
-        """Where a value holds 1 - v_s and v_s of each head's score, shape (heads, 2)."""
-        return self._columns(2)
-
-    @cached_property
-    def output_columns(self) -> Tensor:
-        """Where the layer's output holds each head's 1 - v_s and v_s, shape (heads, 2)."""
-        head = torch.arange(self.heads)
-        place, kv_head = head // self.kv_heads, head % self.kv_heads
-        first = (kv_head * self.group + place) * self.head_size + 2 * place
-        return first[:, None] + torch.arange(2)
-
     def keys(self, scores: Tensor, dtype: torch.dtype) -> Tensor:
         """Keys from scores s in float32, shape (tokens, heads) to (tokens, kv heads * head size)."""
-        return self._placed(exact_pieces(scores, dtype), self.key_columns, dtype)
+        return self._placed(exact_pieces(scores, dtype), dtype)
 
     def values(self, logits: Tensor, dtype: torch.dtype) -> Tensor:
         """Values from s + b in float32, shape (tokens, heads) to (tokens, kv heads * head size)."""
-        return self._placed(torch.stack([-logits, logits], dim=-1).sigmoid(), self.value_columns, dtype)
+        return self._placed(torch.stack([-logits, logits], dim=-1).sigmoid(), dtype)
 
     def read(self, output: Tensor) -> Tensor:
         """Each head's 1 - v_s and v_s from the layer's output (tokens, query heads * head size), shape (tokens, heads, 2)."""
-        return output[:, self.output_columns.to(output.device)].float()
+        queries = output.view(-1, self.kv_heads, self.group, self.head_size)
+        by_place = [queries[:, :, place, 2 * place : 2 * place + 2] for place in range(self.places)]
+        return torch.cat(by_place, dim=1)[:, : self.heads].float()
 
-    def _columns(self, count: int) -> Tensor:
-        """Heads go round the key/value heads, and so many numbers of each lie side by side."""
-        head = torch.arange(self.heads)
-        first = head % self.kv_heads * self.head_size + head // self.kv_heads * count
-        return first[:, None] + torch.arange(count)
+    def _placed(self, numbers: Tensor, dtype: torch.dtype) -> Tensor:
+        """Puts (tokens, heads, n) where each head's n numbers belong, side by side, as heads go round the key/value heads.
 
-    def _placed(self, numbers: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
-        """Puts (tokens, heads, n) where each head's n numbers belong."""
-        placed = numbers.new_zeros(len(numbers), self.kv_heads * self.head_size, dtype=dtype)
-        placed[:, columns.to(placed.device)] = numbers.to(dtype)
-        return placed
+        Nothing is looked up by an index: CUDA graphs cannot copy one to the device.
+        """
+        free = self.places * self.kv_heads - self.heads
+        rounds = F.pad(numbers.to(dtype), (0, 0, 0, free)).unflatten(1, (self.places, self.kv_heads))
+        held = rounds.transpose(1, 2).flatten(2)
+        return F.pad(held, (0, self.head_size - held.shape[-1])).flatten(1)
 
 
 def exact_pieces(numbers: Tensor, dtype: torch.dtype) -> Tensor:

@@ -46,6 +46,8 @@ class PagedSafetyAttention(SafetyAttention):
             model.get_num_kv_heads(parallel),
             model.get_head_size(),
         )
+        self._query: Tensor
+        self.register_buffer("_query", layout.query(model.dtype, empty.device), persistent=False)
         index = model.hf_text_config.num_hidden_layers  # vLLM sorts caches by the one integer in a layer's name
         self.paged = Attention(
             layout.query_heads,
@@ -84,7 +86,7 @@ class PagedSafetyAttention(SafetyAttention):
         """1 - v_s and v_s at each token, in float32, from final hidden states: (tokens, hidden size) to (tokens, 2)."""
         normed = F.layer_norm(hidden.float(), hidden.shape[-1:], self.norm.weight, self.norm.bias, self.norm.eps)
         scores = F.linear(normed, self._directions)  # q . W_k is constant: keys need not be made
-        query = self._layout.query(hidden.dtype, hidden.device).expand(len(hidden), -1)
+        query = self._query.expand(len(hidden), -1).contiguous()
         keys = self._layout.keys(scores, hidden.dtype)
         values = self._layout.values(scores + self.bias, hidden.dtype)
-        return self._layout.read(self.paged(query.contiguous(), keys, values)).mean(1)
+        return self._layout.read(self.paged(query, keys, values)).mean(1)

@@ -52,8 +52,10 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
         self._settings = ServedSettings.from_hf_config(vllm_config.model_config.hf_config)
         self._control = frozenset(self._settings.control_ids)
         self._answers: dict[int, Answer] = {}
+        self._pinned = bool(is_pin_memory)
         if is_pin_memory is None:
             self._requests = runner
+            self._safety = torch.tensor(self._settings.tokens, device=runner.device)
             self._forged = torch.ones(runner.max_num_reqs, dtype=torch.bool, device=runner.device)
             self._prefills = torch.full(
                 (runner.max_num_reqs, MOST_PREFILL_IDS), NOTHING_GIVEN, dtype=torch.int32, device=runner.device
@@ -97,10 +99,15 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
     def _rows(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """First, forged and given of `decide_rows`; a row that is not known counts as a first one with a forged prompt."""
         answers = [self._answers.get(row, Answer([], True, [])) for row in range(rows)]
-        first = torch.tensor([not answer.output_ids for answer in answers], dtype=torch.bool)
-        forged = torch.tensor([answer.forged for answer in answers], dtype=torch.bool)
-        given = torch.tensor([answer.given(self._settings.tokens.safe) for answer in answers])
-        return first.to(device), forged.to(device), given.to(device)
+        states = (
+            [not answer.output_ids for answer in answers],
+            [answer.forged for answer in answers],
+            [answer.given(self._settings.tokens.safe) for answer in answers],
+        )
+        first, forged, given = torch.tensor(states, dtype=torch.long, pin_memory=self._pinned).to(
+            device, non_blocking=True
+        )
+        return first.bool(), forged.bool(), given
 
     # -- second runner ---------------------------------------------------------------------------------------------
 
@@ -111,12 +118,11 @@ class SafetyTokenProcessor(V1Processor, V2Processor):
 
     def apply_staged_writes(self) -> None:
         """Looks for safety tokens in the prompts of new requests, and takes note of their prefills."""
-        safety = torch.tensor(self._settings.tokens, device=self._forged.device)
         for slot, prefill in self._added:
             self._prefills[slot] = NOTHING_GIVEN
             self._prefills[slot, : len(prefill)] = torch.tensor(prefill, dtype=torch.int32)
             length = int(self._requests.prompt_len.np[slot])
-            self._forged[slot] = torch.isin(self._requests.all_token_ids.gpu[slot, :length], safety).any()
+            self._forged[slot] = torch.isin(self._requests.all_token_ids.gpu[slot, :length], self._safety).any()
         self._added.clear()
 
     def _context_rows(self, ctx: Any) -> tuple[Tensor, Tensor, Tensor]:
