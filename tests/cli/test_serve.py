@@ -75,12 +75,12 @@ def test_the_settings_reach_the_server_and_an_open_host_without_a_key_is_warned_
     monkeypatch.setattr(server.Server, "run", lambda self: served.append(self) or setattr(self, "started", True))
     result = run(
         *("serve", tiny_casa_folder, "--name", "mine", "--host", "0.0.0.0", "--refusal", "fixed", "--threshold", "0.3"),
-        *("--allow-media-domain", "a.example", "--json"),
+        *("--allow-media-domain", "a.example", "--no-prefill", "--json"),
     )
     assert result.exit_code == 0 and "CASA_API_KEY" in result.stderr
     settings = served[0]._door.settings
     assert (settings.model, settings.refusal, settings.api_key) == ("mine", "fixed", None)
-    assert settings.media_domains == {"a.example"}
+    assert settings.media_domains == {"a.example"} and not settings.prefill
     assert '"model": "mine"' in result.stdout
 
 

@@ -125,6 +125,17 @@ def test_a_prefill_that_contradicts_the_messages_is_a_400(client, last, fields):
     assert error_of(client.post(CHAT, json=body), 400)["param"] in fields
 
 
+def test_a_server_may_refuse_prefills(opened):
+    client = opened(prefill=False)
+    body = chat()
+    assert client.post(CHAT, json=body).status_code == 200
+    body["messages"].append(ASSISTANT)
+    assert error_of(client.post(CHAT, json=body), 400)["code"] == "prefill_refused"
+    body["messages"].append({"role": "user", "content": "Go on."})
+    assert client.post(CHAT, json=body).status_code == 200
+    assert len(client.door.engine.turns) == 2
+
+
 def test_a_prefill_reaches_the_engine_as_the_last_message(client):
     body = chat()
     body["messages"].append({**ASSISTANT, "refusal": None, "tool_calls": None})

@@ -88,6 +88,9 @@ def serve(
     ] = Refusal.MODEL,
     threshold: ThresholdOption = None,
     safety_prompt: SafetyPromptOption = False,
+    prefill: Annotated[
+        bool, typer.Option(help="Let requests give the beginning of their answer, which is not judged.")
+    ] = True,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 1024,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Conversations answered at once; 16, or what vLLM takes.")
@@ -138,6 +141,7 @@ def serve(
             name or model,
             api_key=api_key,
             refusal=refusal.value,
+            prefill=prefill,
             max_new_tokens=max_new_tokens,
             max_requests=max_requests,
             request_timeout_s=request_timeout,

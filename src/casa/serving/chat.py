@@ -61,7 +61,7 @@ async def chat_completions(door: Door, asked: ChatRequest, held: AsyncExitStack)
 
 def _turn(door: Door, asked: ChatRequest) -> tuple[Sampling, list[dict[str, Any]]]:
     """Sampling and tools of a request."""
-    asked.require_clear_prefill()
+    asked.require_clear_prefill(door.settings.prefill)
     limit = door.settings.max_new_tokens
     length = asked.max_completion_tokens or asked.max_tokens or limit
     if length > limit:

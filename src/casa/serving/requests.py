@@ -147,13 +147,20 @@ class ChatRequest(_Strict):
             )
         return self.tools or [] if self.tool_choice != "none" else []
 
-    def require_clear_prefill(self) -> None:
+    def require_clear_prefill(self, allowed: bool) -> None:
         """Checks that a last assistant message is meant as the beginning of the answer, and that nothing else is.
+
+        Args:
+            allowed: whether the server takes one.
 
         Raises:
             APIError: 400.
         """
         prefilled = self.messages[-1].role == "assistant"
+        if prefilled and not allowed:
+            raise APIError(
+                400, "this server begins its answers by itself; end with another message", "prefill_refused", "messages"
+            )
         if self.continue_final_message is not None and self.continue_final_message != prefilled:
             wish = "needs a last message from the assistant" if not prefilled else "cannot be false with one"
             raise APIError(400, f"continue_final_message {wish}", "invalid_value", "continue_final_message")

@@ -16,6 +16,7 @@ class Settings:
         model: the name that requests ask for.
         api_key: that every request but the health checks must bear; None asks for none.
         refusal: what is answered on the unsafe branch: the model's own refusal, a fixed text, or nothing but the verdict.
+        prefill: whether a request may give the beginning of its answer, which is not judged.
         max_new_tokens: longest answer, and the length where a request names none.
         max_requests: conversations that are answered or wait at once; the next gets 429.
         request_timeout_s: seconds after which a request is given up.
@@ -27,6 +28,7 @@ class Settings:
     model: str
     api_key: str | None = None
     refusal: RefusalPolicy = "model"
+    prefill: bool = True
     max_new_tokens: int = 1024
     max_requests: int = 128
     request_timeout_s: float = 120.0
