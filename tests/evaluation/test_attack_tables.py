@@ -43,7 +43,17 @@ def test_the_benchmarks_table_keeps_attack_success_and_refusals_apart():
     one_attack = {**entry, "harmful": True, "attack": "prefill 2"}
     entries = [{**entry, "harmful": True}, one_attack, {**entry, "harmful": False}]
     table = benchmarks_table({**SOURCE, "skipped": {"mme": "no image"}, "benchmarks": entries}).splitlines()
-    rate, refused = "25.0 (10.0-90.0)", "75.0 (30.1-95.4)"
+    rate, refused = "25.0 (10.0-90.0)", "75.0 (10.0-90.0)"
     assert table[2] == f"| xstest | harmful | 4 | {rate} | {rate} |  |  | {rate} |"
     assert table[3] == f"| xstest | harmless | 4 |  |  | {refused} | {refused} | {rate} |"
-    assert "mme" in table[5]
+    assert table[5] == "Left out: mme (no image)."
+
+
+def test_what_could_not_be_told_is_no_rate():
+    told, untold = (
+        {"complied": RATE, "flagged": RATE, "unscored": 1},
+        {"complied": None, "flagged": None, "unscored": 4},
+    )
+    entry = {"benchmark": "xstest", "attack": "all", "harmful": False, "before": told, "after": untold}
+    (line,) = benchmarks_table({**SOURCE, "skipped": {}, "benchmarks": [entry]}).splitlines()[2:3]
+    assert line == "| xstest | harmless | 4 |  |  | 75.0 (10.0-90.0) | none | none |"

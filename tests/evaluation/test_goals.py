@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casa.evaluation.comparison import mcnemar
-from casa.evaluation.goals import GoalRate, complement, goal_auroc, goal_rate, goal_test
-from casa.evaluation.metrics import Rate, wilson_interval
+from casa.evaluation.goals import GoalRate, complement, goal_estimate, goal_rate, goal_test
+from casa.evaluation.metrics import Rate, auroc, wilson_interval
 
 
 def test_goals_that_occur_once_have_wilsons_interval():
@@ -72,9 +72,9 @@ def test_goals_that_changed_both_ways_show_no_difference():
 
 def test_areas_have_wider_intervals_where_goals_are_copied():
     above, below = [0.9, 0.8, 0.4, 0.6, 0.7], [0.1, 0.5, 0.3, 0.65, 0.2]
-    once = goal_auroc(above, range(5), below, range(5), 300)
-    copied = goal_auroc(above * 6, [*range(5)] * 6, below * 6, [*range(5)] * 6, 300)
-    apart = goal_auroc(above * 6, range(30), below * 6, range(30), 300)
+    once = goal_estimate(auroc, above, range(5), below, range(5), 300)
+    copied = goal_estimate(auroc, above * 6, [*range(5)] * 6, below * 6, [*range(5)] * 6, 300)
+    apart = goal_estimate(auroc, above * 6, range(30), below * 6, range(30), 300)
     assert once.value == copied.value == apart.value
     assert copied.high - copied.low == pytest.approx(once.high - once.low, rel=0.2)
     assert apart.high - apart.low < 0.7 * (copied.high - copied.low)

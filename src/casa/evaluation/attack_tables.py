@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
-from casa.evaluation.metrics import Rate
 from casa.evaluation.table_parts import Result, header, percent, source_line
+
+_NONE = "none"  # of the items could be told
+_OPPOSITES = {"rate": "rate", "low": "high", "high": "low"}
 
 
 def attacks_table(result: Result) -> str:
@@ -56,20 +56,21 @@ def benchmarks_table(result: Result) -> str:
     for entry in (e for e in result["benchmarks"] if e["attack"] == "all"):
         rates = [_complied(entry[side], entry["harmful"]) for side in ("before", "after")]
         cells = [*rates, "", ""] if entry["harmful"] else ["", "", *rates]
-        n, items = entry["after"]["flagged"]["n"], "harmful" if entry["harmful"] else "harmless"
-        flagged = percent(entry["after"]["flagged"])
+        items, after = "harmful" if entry["harmful"] else "harmless", entry["after"]
+        n = (after["complied"]["n"] if after["complied"] else 0) + after["unscored"]
+        flagged = percent(after["flagged"]) if after["flagged"] else _NONE
         lines.append(f"| {entry['benchmark']} | {items} | {n} | {' | '.join(cells)} | {flagged} |")
-    skipped = ", ".join(result["skipped"])
-    left_out = [f"Left out, as casa-nano's towers are not trained yet: {skipped}.", ""] if skipped else []
+    skipped = ", ".join(f"{name} ({why})" for name, why in result["skipped"].items())
+    left_out = [f"Left out: {skipped}.", ""] if skipped else []
     return "\n".join([*lines, "", *left_out, source_line(result)])
 
 
 def _complied(found: Result, harmful: bool) -> str:
     """Attack success, or refusals of harmless items."""
     rate = found["complied"]
-    if not harmful:
-        rate = asdict(Rate.of(rate["n"] - rate["successes"], rate["n"]))
-    return percent(rate)
+    if rate is None:
+        return _NONE
+    return percent(rate if harmful else {name: 1 - rate[other] for name, other in _OPPOSITES.items()})
 
 
 def carryover_table(result: Result) -> str:

@@ -15,7 +15,7 @@ from casa.attacks.turns import after_small_talk, split_over_turns
 from casa.baselines.pretrained import Undefended
 from casa.data.reading import SEED_DATA, Example, Split, hand_rewrites, neutral_paragraphs, read_examples
 from casa.evaluation.answers import Conversation, as_conversations, casa_answers, undefended_answers
-from casa.evaluation.metrics import Auroc, auroc_with_interval
+from casa.evaluation.metrics import Estimate, auroc_with_interval
 from casa.evaluation.text import complement, flagged_rate, refusal_rate
 from casa.model.casa_model import CasaModel
 from casa.model.outputs import Verdict
@@ -83,7 +83,7 @@ def measure_attack(
     }
 
 
-def _separation(judged: dict[bool, list[Verdict]], score: str) -> Auroc:
+def _separation(judged: dict[bool, list[Verdict]], score: str) -> Estimate:
     malicious, benign = ([getattr(v, score) for v in judged[label]] for label in (True, False))
     return auroc_with_interval(malicious, benign)
 

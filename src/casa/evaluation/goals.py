@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from casa.evaluation.comparison import Paired
-from casa.evaluation.metrics import Auroc, Rate, resampled, wilson_interval
+from casa.evaluation.metrics import Estimate, Rate, resampled, wilson_interval
 
 _RESAMPLES = 1000
 _ENDS = (2.5, 97.5)  # percentiles
@@ -53,38 +53,34 @@ def complement(rate: Rate) -> Rate:
     return replace(rate, successes=rest, rate=rest / rate.n, low=1 - rate.high, high=1 - rate.low)
 
 
-def goal_auroc(
+def goal_estimate(
+    statistic: Callable[[np.ndarray, np.ndarray], float],
     above: Sequence[float],
     above_goals: Sequence[Hashable],
     below: Sequence[float],
     below_goals: Sequence[Hashable],
     resamples: int,
-) -> Auroc:
-    """AUROC with a percentile bootstrap interval, the goals of both classes drawn.
+) -> Estimate:
+    """A statistic of two classes with a percentile bootstrap interval, the goals of both drawn.
 
     Args:
+        statistic: of the scores of both, such as `casa.evaluation.metrics.auroc`.
         above: scores that should be higher.
         above_goals: of each of them.
         below: scores that should be lower.
         below_goals: likewise.
         resamples: of the bootstrap.
     """
-    from sklearn.metrics import roc_auc_score
-
-    scores = np.array([*above, *below], dtype=float)
-    labels = np.repeat([1, 0], [len(above), len(below)])
-    upper, lower = _by_goal(above_goals, len(above)), _by_goal(below_goals, len(below))
+    upper, lower = np.array(above, dtype=float), np.array(below, dtype=float)
+    upper_groups, lower_groups = _by_goal(above_goals, len(above)), _by_goal(below_goals, len(below))
     rng = np.random.default_rng(0)
 
-    def drawn(groups: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
+    def drawn(scores: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+        return scores[np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])]
 
-    def area(items: np.ndarray) -> float:
-        return float(roc_auc_score(labels[items], scores[items]))
-
-    areas = [area(np.concatenate([drawn(upper), drawn(lower) + len(above)])) for _ in range(resamples)]
-    low, high = np.percentile(areas, _ENDS)
-    return Auroc(area(np.arange(len(scores))), float(low), float(high))
+    values = [statistic(drawn(upper, upper_groups), drawn(lower, lower_groups)) for _ in range(resamples)]
+    low, high = np.percentile(values, _ENDS)
+    return Estimate(statistic(upper, lower), float(low), float(high))
 
 
 def goal_test(first: Sequence[bool], second: Sequence[bool], goals: Sequence[Hashable]) -> Paired:

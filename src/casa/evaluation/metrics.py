@@ -125,11 +125,11 @@ def clustered_rate(columns: Sequence[Sequence[Sequence[bool]]]) -> ClusteredMean
 
 
 @dataclass(frozen=True)
-class Auroc:
-    """Area under the ROC curve with its 95% interval.
+class Estimate:
+    """What a statistic is on some items, with its 95 % interval.
 
     Attributes:
-        value: probability that a malicious query scores above a benign one, ties counted half.
+        value: of the statistic, such as an area under a curve.
         low: lower end of the bootstrap interval.
         high: its upper end.
     """
@@ -139,25 +139,26 @@ class Auroc:
     high: float
 
 
-def auroc_with_interval(
-    malicious: Sequence[float], benign: Sequence[float], resamples: int = 1000, seed: int = 0
-) -> Auroc:
-    """AUROC with a percentile bootstrap interval, both classes resampled."""
+def auroc(malicious: Sequence[float] | np.ndarray, benign: Sequence[float] | np.ndarray) -> float:
+    """Area under the ROC curve: the probability that a malicious query scores above a benign one, ties counted half."""
     from sklearn.metrics import roc_auc_score
 
+    labels = np.repeat([1, 0], [len(malicious), len(benign)])
+    return float(roc_auc_score(labels, np.concatenate([malicious, benign])))
+
+
+def auroc_with_interval(
+    malicious: Sequence[float], benign: Sequence[float], resamples: int = 1000, seed: int = 0
+) -> Estimate:
+    """AUROC with a percentile bootstrap interval, both classes resampled."""
     rng = np.random.default_rng(seed)
     positive, negative = np.asarray(malicious), np.asarray(benign)
-    labels = np.repeat([1, 0], [len(positive), len(negative)])
-
-    def area(above: np.ndarray, below: np.ndarray) -> float:
-        return float(roc_auc_score(labels, np.concatenate([above, below])))
-
-    drawn = [area(rng.choice(positive, len(positive)), rng.choice(negative, len(negative))) for _ in range(resamples)]
+    drawn = [auroc(rng.choice(positive, len(positive)), rng.choice(negative, len(negative))) for _ in range(resamples)]
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return Auroc(area(positive, negative), float(low), float(high))
+    return Estimate(auroc(positive, negative), float(low), float(high))
 
 
-def auprc(malicious: Sequence[float], benign: Sequence[float]) -> float:
+def auprc(malicious: Sequence[float] | np.ndarray, benign: Sequence[float] | np.ndarray) -> float:
     """Area under the precision-recall curve (average precision); it depends on the share of malicious queries."""
     from sklearn.metrics import average_precision_score
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from casa.evaluation.goals import GoalRate
-from casa.evaluation.metrics import Auroc, Rate
+from casa.evaluation.metrics import Estimate, Rate
 
 DASH = "\N{EN DASH}"
 MISSING = DASH
@@ -114,7 +114,7 @@ def rate_cell(rate: Rate | None) -> Cell:
     return Cell(f"{100 * rate.rate:.1f}", f"{100 * rate.low:.1f}{DASH}{100 * rate.high:.1f}{mark}")
 
 
-def area_cell(area: Auroc) -> Cell:
+def area_cell(area: Estimate) -> Cell:
     """An area and its interval."""
     return Cell(f"{area.value:.3f}", f"{area.low:.3f}{DASH}{area.high:.3f}")
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from casa.evaluation.goals import goal_rate
-from casa.evaluation.mme_score import mme_score
 from casa.evaluation.report import published
 from casa.evaluation.report.document import MISSING, Cell, Section, Table, line, rate_cell
 from casa.evaluation.report.evidence import Evidence
+from casa.evaluation.report.mme import questioned
 from casa.evaluation.summary import Answered
 
 _SCALES = {"strongreject": "StrongREJECT, 0 to 1", "judged_utility": "utility, 1 to 10"}
@@ -25,13 +25,11 @@ def utility_section(evidence: Evidence) -> Section | None:
 
 def _mme(evidence: Evidence) -> list[Table]:
     rows = []
-    for run in evidence.runs:
-        known = {one.id: one.right for one in run.answered if one.right is not None}
-        if known:
-            score = mme_score(known)
-            share = rate_cell(goal_rate([*known.values()], [name.rpartition("/")[0] for name in known]))
-            tasks = Cell(f"{sum(score.tasks.values()):.0f}", f"of {200 * len(score.tasks)}")
-            rows.append(line(run.label, run.model, share, tasks, _points(score.perception), _points(score.cognition)))
+    for one in questioned(evidence):
+        score = one.score
+        tasks = Cell(f"{sum(score.tasks.values()):.0f}", f"of {200 * len(score.tasks)}")
+        points = _points(score.perception), _points(score.cognition)
+        rows.append(line(one.benchmark, one.model, rate_cell(one.right), tasks, *points))
     header = ("benchmark", "model", "answered rightly, %", "score", "perception, of 2000", "cognition, of 800")
     return [Table("Yes-or-no questions on images", header, tuple(rows), f"{published.MME} {_PAIRS}")] if rows else []
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from casa.evaluation.calibration import Calibration, calibration
-from casa.evaluation.goals import goal_auroc
-from casa.evaluation.metrics import Auroc, Rate, auprc
 from casa.evaluation.report import plots
 from casa.evaluation.report.document import Cell, Figure, Section, Table, area_cell, rate_cell
-from casa.evaluation.report.evidence import Evidence, distinct
-from casa.evaluation.report.runs import finite
-from casa.evaluation.summary import Answered, rate_of
+from casa.evaluation.report.evidence import Evidence
+from casa.evaluation.report.quality import Quality, qualities, values
 
-_DRAWS = 300  # of the bootstrap, which is most of the time that a report takes
 _ABOUT = (
     "The verdict is given before the answer. TPR is the share of harmful items that were called unsafe, FPR that of harmless "
     "ones, at the model's own threshold. Precision (AUPRC) and calibration (ECE, Brier) depend on the share of harmful items, "
@@ -25,38 +19,9 @@ _ABOUT = (
 )
 
 
-@dataclass(frozen=True)
-class Quality:
-    """How good some verdicts are.
-
-    Attributes:
-        model: whose.
-        items: a modality of all benchmarks, or a benchmark.
-        harmful: the harmful items with a verdict.
-        harmless: the harmless ones.
-        p_unsafe: AUROC of p_unsafe.
-        risk: AUROC of v_s alone.
-        auprc: of p_unsafe.
-        tpr: called unsafe among the harmful.
-        fpr: called unsafe among the harmless.
-        calibration: of p_unsafe.
-    """
-
-    model: str
-    items: str
-    harmful: tuple[Answered, ...]
-    harmless: tuple[Answered, ...]
-    p_unsafe: Auroc
-    risk: Auroc
-    auprc: float
-    tpr: Rate | None
-    fpr: Rate | None
-    calibration: Calibration
-
-
 def verdicts_section(evidence: Evidence) -> Section | None:
     """Tables, and ROC, histogram and reliability diagram by model and modality; None where no items of both kinds have verdicts."""
-    found = [quality for model in evidence.models for quality in _qualities(evidence, model)]
+    found = qualities(evidence)
     if not found:
         return None
     figures = tuple(
@@ -65,51 +30,6 @@ def verdicts_section(evidence: Evidence) -> Section | None:
         if quality.items not in evidence.labels()
     )
     return Section("The verdict", _ABOUT, (_table(found), _calibration_table(found)), figures)
-
-
-def _qualities(evidence: Evidence, model: str) -> list[Quality]:
-    """On each modality, and on every benchmark that holds both kinds."""
-    mine = [one for one in evidence.answered if one.model == model and finite(one)]
-    modalities = dict.fromkeys(one.modality for one in mine)
-    every = {name: [one for one in distinct(mine) if one.modality == name] for name in modalities}
-    parts = {f"{name}, all benchmarks": _in_shared_forms(items) for name, items in every.items()}
-    parts |= {label: [one for one in mine if one.benchmark == label] for label in evidence.labels()}
-    return [q for name, items in parts.items() if (q := _quality(model, name, items)) is not None]
-
-
-def _in_shared_forms(items: Sequence[Answered]) -> list[Answered]:
-    """Those whose attack comes with harmful and with harmless items; all if there is no such attack."""
-    harmful, harmless = ({one.attack for one in items if one.harmful is kind} for kind in (True, False))
-    shared = harmful & harmless
-    return [one for one in items if not shared or one.attack in shared]
-
-
-def _quality(model: str, name: str, items: Sequence[Answered]) -> Quality | None:
-    harmful, harmless = [one for one in items if one.harmful], [one for one in items if not one.harmful]
-    if not harmful or not harmless:
-        return None
-    above, below = _values(harmful, "p_unsafe"), _values(harmless, "p_unsafe")
-    return Quality(
-        model=model,
-        items=name,
-        harmful=tuple(harmful),
-        harmless=tuple(harmless),
-        p_unsafe=_area(harmful, harmless, "p_unsafe"),
-        risk=_area(harmful, harmless, "risk"),
-        auprc=auprc(above, below),
-        tpr=rate_of(harmful, "flagged"),
-        fpr=rate_of(harmless, "flagged"),
-        calibration=calibration([*above, *below], [True] * len(above) + [False] * len(below)),
-    )
-
-
-def _values(items: Sequence[Answered], name: str) -> list[float]:
-    return [float(getattr(one, name)) for one in items]
-
-
-def _area(harmful: Sequence[Answered], harmless: Sequence[Answered], name: str) -> Auroc:
-    above, below = ((_values(items, name), [one.goal for one in items]) for items in (harmful, harmless))
-    return goal_auroc(*above, *below, _DRAWS)
 
 
 def _table(found: Sequence[Quality]) -> Table:
@@ -121,7 +41,7 @@ def _table(found: Sequence[Quality]) -> Table:
             Cell(str(len(q.harmless))),
             area_cell(q.p_unsafe),
             area_cell(q.risk),
-            Cell(f"{q.auprc:.3f}"),
+            area_cell(q.auprc),
             rate_cell(q.tpr),
             rate_cell(q.fpr),
         )
@@ -137,11 +57,11 @@ def _table(found: Sequence[Quality]) -> Table:
 
 def _calibration_table(found: Sequence[Quality]) -> Table:
     rows = tuple(
-        (q.model, q.items, Cell(_share(q)), Cell(f"{q.calibration.ece:.3f}"), Cell(f"{q.calibration.brier:.3f}"))
-        for q in found
+        (q.model, q.items, Cell(_share(q)), area_cell(q.ece), Cell(f"{q.calibration.brier:.3f}")) for q in found
     )
     header = ("model", "items", "harmful share, %", "ECE", "Brier score")
-    return Table("Calibration of p_unsafe", header, rows, "It holds for this share of harmful items only.")
+    note = "It holds for this share of harmful items only. Drawing items anew makes ECE larger, so its interval lies rather high."
+    return Table("Calibration of p_unsafe", header, rows, note)
 
 
 def _share(q: Quality) -> str:
@@ -150,7 +70,7 @@ def _share(q: Quality) -> str:
 
 def _drawn(q: Quality) -> str:
     scores = {
-        f"p_unsafe, {q.p_unsafe.value:.3f}": (_values(q.harmful, "p_unsafe"), _values(q.harmless, "p_unsafe")),
-        f"v_s alone, {q.risk.value:.3f}": (_values(q.harmful, "risk"), _values(q.harmless, "risk")),
+        f"p_unsafe, {q.p_unsafe.value:.3f}": (values(q.harmful, "p_unsafe"), values(q.harmless, "p_unsafe")),
+        f"v_s alone, {q.risk.value:.3f}": (values(q.harmful, "risk"), values(q.harmless, "risk")),
     }
-    return plots.verdicts(scores, _values(q.harmful, "risk"), _values(q.harmless, "risk"), q.calibration)
+    return plots.verdicts(scores, values(q.harmful, "risk"), values(q.harmless, "risk"), q.calibration)
