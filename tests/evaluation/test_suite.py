@@ -89,6 +89,14 @@ def test_suites_share_a_folder_and_each_returns_its_own_logs(tmp_path, monkeypat
     assert run("advbench", "jailbreakbench") == (["advbench", "jailbreakbench"], 4 + 2)
 
 
+def test_the_time_left_is_told_as_a_run_goes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Flaky, "mended", True)
+    Suite(("flaky/m",), ("jailbreakbench",), batch_size=2, **SMALL).run(tmp_path, "plain")
+    found = capsys.readouterr()
+    assert "time left: about 0:00:0" in found.err
+    assert "hooks enabled" not in found.out + found.err
+
+
 @pytest.mark.parametrize(("model", "told"), [("nobody/m", "openai/gpt-4o"), ("keyless/m", "set NO_SUCH_KEY")])
 def test_what_inspect_refuses_is_one_error_that_says_what_to_do(tmp_path, model, told):
     with pytest.raises(CasaError, match=told):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -141,19 +141,21 @@ class Suite:
         with _told_refusals():
             if self.judge:
                 _foreign(self.judge, judge_model)  # rather now than after the first answers
-            done, headers = eval_set(
-                chosen,
-                log_dir=str(folder),
-                log_dir_allow_dirty=True,
-                model=[self._model(name) for name in self.models],
-                limit=self.limit,
-                max_tokens=self.max_tokens,
-                max_connections=2 * self.batch_size,
-                retry_attempts=1,
-                max_tasks=1,
-                display=display,
-                log_level="warning",
-            )
+            models = [self._model(name) for name in self.models]
+            with self._time_left():
+                done, headers = eval_set(
+                    chosen,
+                    log_dir=str(folder),
+                    log_dir_allow_dirty=True,
+                    model=models,
+                    limit=self.limit,
+                    max_tokens=self.max_tokens,
+                    max_connections=2 * self.batch_size,
+                    retry_attempts=1,
+                    max_tasks=1,
+                    display=display,
+                    log_level="warning",
+                )
         logs = [read_eval_log(header.location) for header in headers]
         if not done:
             failed = next((log for log in logs if log.status != "success"), None)
@@ -161,6 +163,18 @@ class Suite:
             raise CasaError(f"the run did not finish: {reason}. The same command goes on where it stopped.")
         places = {name: place for place, name in enumerate((*self.models, *self.benchmarks))}
         return sorted(logs, key=lambda log: (places[log.eval.model], places[(log.eval.metadata or {})["benchmark"]]))
+
+    def _time_left(self) -> AbstractContextManager[None]:
+        """Shows how long the run still takes; an item counts by the tokens that it reads and may write."""
+        from casa.evaluation.costs import CHARACTERS_A_TOKEN
+        from casa.evaluation.harness.time_left import Work, time_left
+
+        work = {
+            one.benchmark: Work(one.items, one.characters / one.items / CHARACTERS_A_TOKEN + self.max_tokens)
+            for one in self.plan()
+            if one.items
+        }
+        return time_left(work, self.batch_size)
 
 
 def _foreign(name: str, get: Callable[[str], Model]) -> Model:
