@@ -17,8 +17,8 @@ from casa.evaluation.defences import (
     seconds_to_first_token,
 )
 from casa.evaluation.forms import chosen_forms
+from casa.evaluation.kept import digest
 from casa.evaluation.kinds import ATTACKED, BURIED, MEAN_COLUMNS, PREFILLS, SCENES, is_harmless
-from casa.evaluation.nano_paper_table import digest
 from casa.evaluation.paper_tables import paired_table, paper_table, unrefused_table
 from casa.model.outputs import Verdict
 

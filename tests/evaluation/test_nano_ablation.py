@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from casa.evaluation import nano_ablation
+from casa.evaluation import kept, nano_ablation
 from casa.evaluation.nano_ablation import differing
 from casa.evaluation.tables import with_tables
 from casa.model.checkpoint import settings_digest
@@ -27,8 +27,11 @@ def two_runs(tiny_casa_folder):
 def test_two_runs_make_the_papers_four_rows(two_runs, tmp_path, monkeypatch):
     out = tmp_path / "results" / "nano_ablation.json"
     arguments = [*map(str, two_runs), "--limit", "1", "--max-new-tokens", "2", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["x", *arguments])
+    monkeypatch.setattr(sys, "argv", ["x", *arguments, "--work", str(tmp_path / "work")])
     nano_ablation.main()
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "outcomes", lambda *_: pytest.fail("what was measured is measured again"))
+        nano_ablation.main()
     rows = json.loads(out.read_text())["rows"]
     assert [(row["safety_attention"], row["safety_prompt"]) for row in rows] == [
         (True, False),

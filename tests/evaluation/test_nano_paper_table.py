@@ -1,4 +1,4 @@
-"""The table is measured defence by defence; what is measured is not measured again."""
+"""The table is measured kind by kind; what is measured is not measured again."""
 
 import json
 import sys
@@ -8,8 +8,8 @@ import pytest
 
 from casa.baselines.folder import Saved, write_defence
 from casa.errors import CasaError
-from casa.evaluation import nano_paper_table
-from casa.evaluation.kinds import ADAPTIVE
+from casa.evaluation import kept, nano_paper_table
+from casa.evaluation.kinds import ADAPTIVE, ATTACKED, HARMLESS
 from casa.evaluation.nano_paper_table import methods_by_name
 from casa.evaluation.paper_tables import paper_table
 from casa.evaluation.tables import with_tables
@@ -50,38 +50,39 @@ def test_defences_are_measured_once_each_and_compared(pretrained, tiny_casa_fold
         nano_paper_table, "load_defence", lambda source: loaded.append(Path(source).name) or load(source)
     )
 
+    asked, measure = [], kept.outcomes
+
+    def interrupted(defence, conversations, *arguments):
+        asked.append(next(iter(conversations)))
+        if asked.count("third turn") == 2:
+            raise KeyboardInterrupt
+        return measure(defence, conversations, *arguments)
+
     with monkeypatch.context() as patched:
-        patched.setattr(nano_paper_table, "latencies", _interrupted_on_second())
+        patched.setattr(kept, "outcomes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(monkeypatch, tmp_path, pretrained, tiny_casa_folder)
+    begun, before = asked.copy(), asked.index("third turn", asked.index("third turn") + 1)
+    asked.clear()
+    monkeypatch.setattr(kept, "outcomes", lambda *a: asked.append(next(iter(a[1]))) or measure(*a))
     result = run(monkeypatch, tmp_path, pretrained, tiny_casa_folder)
 
     assert loaded == ["base_alone", "casa", "casa"], "the first was finished before the interruption"
+    assert len(begun) == before + 1 and sorted(begun[:before] + asked) == sorted([*ATTACKED, *HARMLESS] * 2)
     assert [found["method"] for found in result["defences"].values()] == ["pretrained", "casa"]
     assert result["defences"]["base_alone"]["utility"]["kinds"]["benign"]["exact"]["rate"] == 1.0
     assert result["defences"]["base_alone"]["against_casa"]["refused"]["malicious"]["p"] <= 1
     assert result["defences"]["base_alone"]["against_casa"]["run"] == "casa"
     assert result["mean_columns"] == ["JB-Prompt style", "prefill", "multi-turn", "dilution"]
     assert {"commit", "command", "seed", "split", "environment"} <= set(result)
-    kept = (tmp_path / "work" / "casa.json").read_text()
-    assert json.loads(kept)["outcomes"]["malicious"]["answers"] is None
+    files = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "work" / "casa").glob("*.json")}
+    assert len(files["benign"]["outcome"]["answers"]) == 2
+    assert files["malicious"]["outcome"]["answers"] is files["third_turn"]["outcome"]["answers"] is None
     page = with_tables(
         "<!-- table: nano_paper_table -->\n<!-- end -->\n<!-- table: nano_paper_paired -->\n<!-- end -->",
         tmp_path / "results",
     )
     assert "| base_alone | `pretrained` |" in page and "| base_alone |" in page.split("nano_paper_paired")[1]
-
-
-def _interrupted_on_second():
-    calls = []
-
-    def seconds(defence, conversations, prompts):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return {"text": [0.1]}
-
-    return seconds
 
 
 def test_every_defence_gets_suffixes_of_its_own_for_the_same_queries(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,16 @@ class Outcome:
     def answered(self) -> list[bool]:
         """Whether the answer is no refusal and language: on harmful conversations, the attack's success."""
         return [not (refused or broken) for refused, broken in zip(self.refused, self.collapsed, strict=True)]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Outcome]) -> Outcome:
+        """The outcomes of one defence's conversations, one after the other."""
+
+        def of_all(name: str) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return None if None in values else [value for found in values for value in found]
+
+        return cls(*(of_all(field.name) for field in fields(cls)))
 
 
 def conversations_by_kind(

@@ -2,18 +2,25 @@
 
 The folders are CASA runs of equal budget that differ in a choice, such as the gate ("none" is no safety attention), the pooling or
 the weight of the risk loss; their names head the rows. Each is measured without the safety prompt and with it, so that two runs,
-with and without safety attention, make the paper's four rows. Writes results/nano_ablation.json.
+with and without safety attention, make the paper's four rows. Writes results/nano_ablation.json. Interrupted, the same command goes
+on with the next kind of conversation: what is measured is kept in --work, without answers to harmful requests.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from casa.data.reading import SEED_DATA
-from casa.evaluation.defences import behaviour, conversations_by_kind, outcomes
+from casa.evaluation.answers import Conversation
+from casa.evaluation.defences import behaviour, conversations_by_kind
 from casa.evaluation.forms import FORMS, chosen_forms
+from casa.evaluation.kept import config_sha256, kept_outcomes
 from casa.evaluation.measurement import measuring_parser, model_fields, write_result
 from casa.method.config import SAFETY_PROMPT
 from casa.model.casa_model import CasaModel
@@ -46,6 +53,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+", help="CASA folders of the same base model, each with a name of its own")
     parser.add_argument("--data", nargs="+", default=[SEED_DATA], help="data files; seed is the shipped data set")
     parser.add_argument("--forms", nargs="*", choices=FORMS[1:], default=[], help="forms with pictures and sound")
+    parser.add_argument("--work", type=Path, default=Path("runs/ablation"), help="what is measured is kept here")
     parser.add_argument("--no-safety-prompt", action="store_true", help="leave out the rows with the safety prompt")
     options = parser.parse_args()
     sources = {Path(source).name: source for source in options.models}
@@ -55,23 +63,30 @@ def main() -> None:
     choices = differing({name: choices_of(source) for name, source in sources.items()})
     forms = chosen_forms(options.forms, options.split, options.seed)
     conversations = conversations_by_kind(options.split, options.seed, options.limit, options.data, forms)
-    rows = []
-    for name, source in sources.items():
-        for prompt in (None,) if options.no_safety_prompt else (None, SAFETY_PROMPT):
-            casa = CasaModel.from_pretrained(source, overrides={"safety_prompt": prompt})
-            found = outcomes(casa, conversations, options.max_new_tokens, options.batch_size)
-            rows.append(
-                {
-                    "run": name,
-                    **model_fields(source),
-                    "safety_attention": casa.config.gate != "none",
-                    "safety_prompt": prompt is not None,
-                    "choices": choices[name],
-                    **behaviour(found),
-                }
-            )
+    rows = [
+        {"run": name, "choices": choices[name], **_row(source, prompt, conversations, options)}
+        for name, source in sources.items()
+        for prompt in ((None,) if options.no_safety_prompt else (None, SAFETY_PROMPT))
+    ]
     data = [Path(name).name for name in options.data]
-    write_result(options, casa.device, {"data": data, "max_new_tokens": options.max_new_tokens, "rows": rows})
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    write_result(options, device, {"data": data, "max_new_tokens": options.max_new_tokens, "rows": rows})
+
+
+def _row(
+    source: str, prompt: str | None, conversations: dict[str, list[Conversation]], options: argparse.Namespace
+) -> dict[str, Any]:
+    """What one run does, with a safety prompt or without."""
+    folder = options.work / Path(source).name / ("plain" if prompt is None else "safety_prompt")
+    claim = {"config_sha256": config_sha256(source), "safety_prompt": prompt}
+    load = cache(lambda: CasaModel.from_pretrained(source, overrides={"safety_prompt": prompt}))
+    found = kept_outcomes(folder, claim, load, conversations, options.max_new_tokens, options.batch_size)
+    return {
+        **model_fields(source),
+        "safety_attention": read_config(resolve(source))["casa"]["gate"] != "none",
+        "safety_prompt": prompt is not None,
+        **behaviour(found),
+    }
 
 
 if __name__ == "__main__":

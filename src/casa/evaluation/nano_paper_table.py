@@ -1,28 +1,27 @@
 """`python -m casa.evaluation.nano_paper_table FOLDER ...`: CASA and its rivals on the same held-out queries.
 
 Every folder is a defence that `casa train RECIPE --method NAME` wrote (or "casa-nano"); one must be `pretrained`. Writes
-results/nano_paper_table.json. Interrupted, the same command goes on with the next defence: what is measured is kept in --work,
-without answers to harmful requests.
+results/nano_paper_table.json. Interrupted, the same command goes on with the next kind of conversation: what is measured is kept
+in --work, without answers to harmful requests.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from casa.baselines.folder import DEFENCE_FILE
+from casa.baselines.interface import Defence
 from casa.baselines.methods import CASA, load_defence, method_of
 from casa.data.reading import SEED_DATA
 from casa.errors import CasaError
 from casa.evaluation.adaptive import suffix_paths, suffixed
-from casa.evaluation.answers import Conversation, as_conversations
+from casa.evaluation.answers import Conversation
 from casa.evaluation.defences import (
     Outcome,
     against_casa,
@@ -33,94 +32,64 @@ from casa.evaluation.defences import (
     outcomes,
 )
 from casa.evaluation.forms import FORMS, chosen_forms
-from casa.evaluation.kinds import ADAPTIVE, MEAN_COLUMNS
+from casa.evaluation.kept import config_sha256, digest, kept, kept_outcome, kept_outcomes
+from casa.evaluation.kinds import ADAPTIVE, MEAN_COLUMNS, benign_by_medium
 from casa.evaluation.measurement import measuring_parser, write_result
 from casa.evaluation.seeds import over_seeds, partner
 from casa.evaluation.utility import utility_against
-from casa.hashing import sha256_of
-from casa.model.checkpoint import CONFIG_FILE, resolve
 
 SSFT = "ssft"  # whose utility CASA's is held against
 
 
-def measured(source: str, conversations: dict[str, list[Conversation]], options: argparse.Namespace) -> dict[str, Any]:
-    """Outcomes and latencies of one defence, from the work folder if they are there already."""
-    claim = {
-        "config_sha256": config_sha256(source),
-        "max_new_tokens": options.max_new_tokens,
-        "latency_prompts": options.latency_prompts,
-        "conversations": digest(conversations),
-    }
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of one defence.
 
-    def measure() -> dict[str, Any]:
-        defence = load_defence(source)
-        found = outcomes(defence, conversations, options.max_new_tokens, options.batch_size)
-        seconds = latencies(defence, conversations, options.latency_prompts)
-        return {"outcomes": {kind: asdict(outcome) for kind, outcome in found.items()}, "seconds": seconds}
-
-    return kept(options.work / f"{name_of(source)}.json", claim, measure)
-
-
-def attacked(source: str, queries: list[str], options: argparse.Namespace) -> dict[str, Any]:
-    """The outcome of one defence under the adaptive attack, from the work folder if it is there already."""
-    steps, candidates = options.adaptive_steps, options.adaptive_candidates
-    claim = {
-        "config_sha256": config_sha256(source),
-        "max_new_tokens": options.max_new_tokens,
-        "steps": steps,
-        "candidates": candidates,
-        "seed": options.seed,
-        "queries": digest({ADAPTIVE: as_conversations(queries)}),
-    }
-
-    def measure() -> dict[str, Any]:
-        defence = load_defence(source)
-        paths = suffix_paths(defence, queries, steps, candidates, options.max_new_tokens, options.seed)
-        found = outcomes(defence, {ADAPTIVE: suffixed(paths)}, options.max_new_tokens, options.batch_size)
-        return {"outcome": asdict(found[ADAPTIVE])}
-
-    return kept(options.work / f"{name_of(source)}.adaptive.json", claim, measure)
-
-
-def kept(path: Path, claim: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What a file holds of the same claim; else what is measured now, written there.
-
-    Args:
-        path: the file.
-        claim: what the measurement depends on.
-        measure: makes it.
+    Attributes:
+        outcomes: by kind of conversation.
+        seconds: to its first tokens, by medium.
     """
-    if path.is_file():
-        earlier: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if earlier["claim"] == claim:
-            return earlier
-    result = {"claim": claim, **measure()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result), encoding="utf-8")
-    partial.replace(path)
-    return result
+
+    outcomes: dict[str, Outcome]
+    seconds: dict[str, list[float]]
 
 
-def digest(conversations: dict[str, list[Conversation]]) -> str:
-    """SHA-256 of what is asked, pictures and sound included."""
+def measured(source: str, conversations: dict[str, list[Conversation]], options: argparse.Namespace) -> Measured:
+    """Outcomes and latencies of one defence, from the work folder as far as they are there already."""
+    folder, claim = options.work / name_of(source), {"config_sha256": config_sha256(source)}
+    load = cache(lambda: load_defence(source))
+    found = kept_outcomes(folder, claim, load, conversations, options.max_new_tokens, options.batch_size)
+    timed = {medium: conversations[kinds[0]] for medium, kinds in benign_by_medium(conversations).items()}
+    waited = kept(
+        folder / "latency.json",
+        {**claim, "conversations": digest(timed), "prompts": options.latency_prompts},
+        lambda: {"seconds": latencies(load(), conversations, options.latency_prompts)},
+    )
+    if options.adaptive:
+        queries = [chat[0]["content"] for chat in conversations["malicious"][: options.adaptive]]
+        paths = [folder / f"adaptive_{number}.json" for number in range(len(queries))]
+        attempts = [attacked(path, claim, load, query, options) for path, query in zip(paths, queries, strict=True)]
+        found[ADAPTIVE] = Outcome.joined(attempts)
+    return Measured(found, waited["seconds"])
 
-    def of_medium(medium: Any) -> str:
-        return hashlib.sha256(medium.tobytes()).hexdigest()
 
-    return hashlib.sha256(json.dumps(conversations, default=of_medium).encode()).hexdigest()
+def attacked(
+    path: Path, claim: dict[str, Any], load: Callable[[], Defence], query: str, options: argparse.Namespace
+) -> Outcome:
+    """What a defence does with one query under the adaptive attack, from its file if it is there already."""
+    names = ("adaptive_steps", "adaptive_candidates", "max_new_tokens", "seed")
+    steps, candidates, max_new_tokens, seed = settings = [getattr(options, name) for name in names]
+
+    def attack() -> Outcome:
+        paths = suffix_paths(load(), [query], steps, candidates, max_new_tokens, seed)
+        return outcomes(load(), {ADAPTIVE: suffixed(paths)}, max_new_tokens, options.batch_size)[ADAPTIVE]
+
+    return kept_outcome(path, {**claim, "attack": digest([query, *settings])}, attack)
 
 
 def name_of(source: str) -> str:
     """What a defence is called in the table."""
     return Path(source).name
-
-
-def config_sha256(source: str) -> str:
-    """Of the file that holds checksums of everything else in the folder."""
-    folder = resolve(source)
-    casa = folder / CONFIG_FILE
-    return sha256_of(casa if casa.is_file() else folder / DEFENCE_FILE)
 
 
 def methods_by_name(sources: list[str]) -> dict[str, str]:
@@ -138,6 +107,29 @@ def methods_by_name(sources: list[str]) -> dict[str, str]:
             "`casa train RECIPE --method pretrained --output_dir FOLDER` and name it too"
         )
     return methods
+
+
+def compared(methods: dict[str, str], found: dict[str, Measured]) -> dict[str, dict[str, Any]]:
+    """The figures of each defence, and how it does beside CASA, and CASA beside SSFT, of the same seed.
+
+    Args:
+        methods: by name of the defence, as of `methods_by_name`.
+        found: likewise.
+    """
+    base = next(name for name, method in methods.items() if method == "pretrained")
+    runs = {method: [name for name in methods if methods[name] == method] for method in (CASA, SSFT)}
+    answers = {name: answers_of(one.outcomes) for name, one in found.items()}
+    figures: dict[str, dict[str, Any]] = {}
+    for name, one in found.items():
+        casa = None if name in runs[CASA] else partner(name, runs[CASA])
+        ssft = partner(name, runs[SSFT]) if name in runs[CASA] else None
+        figures[name] = {
+            "method": methods[name],
+            **defence_figures(one.outcomes, one.seconds, found[base].outcomes),
+            "against_casa": casa and {"run": casa, **against_casa(one.outcomes, found[casa].outcomes)},
+            "against_ssft": ssft and {"run": ssft, **utility_against(answers[name], answers[ssft], answers[base])},
+        }
+    return figures
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,37 +159,20 @@ def main() -> None:
     methods = methods_by_name(options.models)
     forms = chosen_forms(options.forms, options.split, options.seed)
     conversations = conversations_by_kind(options.split, options.seed, options.limit, options.data, forms)
-    one_by_one = {name_of(source): measured(source, conversations, options) for source in options.models}
-    found = {name: {k: Outcome(**o) for k, o in one["outcomes"].items()} for name, one in one_by_one.items()}
-    if options.adaptive:
-        queries = [chat[0]["content"] for chat in conversations["malicious"][: options.adaptive]]
-        for source in options.models:
-            found[name_of(source)][ADAPTIVE] = Outcome(**attacked(source, queries, options)["outcome"])
-    pretrained = next(found[name] for name, method in methods.items() if method == "pretrained")
-    casa_runs = [name for name, method in methods.items() if method == CASA]
-    ssft_runs = [name for name, method in methods.items() if method == SSFT]
-    defences: dict[str, dict[str, Any]] = {}
-    for source in options.models:
-        name, one = name_of(source), one_by_one[name_of(source)]
-        casa = None if name in casa_runs else partner(name, casa_runs)
-        ssft = partner(name, ssft_runs) if name in casa_runs else None
-        defences[name] = {
-            "method": methods[name],
-            "config_sha256": config_sha256(source),
-            **defence_figures(found[name], one["seconds"], pretrained),
-            "against_casa": casa and {"run": casa, **against_casa(found[name], found[casa])},
-            "against_ssft": ssft
-            and {"run": ssft, **utility_against(*map(answers_of, (found[name], found[ssft], pretrained)))},
-        }
+    found = {name_of(source): measured(source, conversations, options) for source in options.models}
     settings = {
         "data": [Path(name).name for name in options.data],
         "max_new_tokens": options.max_new_tokens,
-        "mean_columns": [name for name, kinds in MEAN_COLUMNS.items() if set(kinds) & set(pretrained)],
+        "mean_columns": [
+            name for name, kinds in MEAN_COLUMNS.items() if set(kinds) & set(next(iter(found.values())).outcomes)
+        ],
     }
     if options.adaptive:
         names = ("adaptive", "adaptive_steps", "adaptive_candidates")
         settings |= {name: getattr(options, name) for name in names}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    checksums = {name_of(source): {"config_sha256": config_sha256(source)} for source in options.models}
+    defences = {name: {**checksums[name], **figures} for name, figures in compared(methods, found).items()}
     write_result(options, device, {**settings, "defences": defences, "seeds": over_seeds(defences)})
 
 
