@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from casa.baselines.probe import Probed, cached_last_states, fitted, last_states, load_probe
+from casa.baselines.probe import Probed, ProbeSettings, cached_last_states, fitted, last_states, load_probe
 from casa.errors import CheckpointError, DataError
 from casa.model.refusal import FIXED_REFUSAL
 from tiny import user
@@ -26,6 +26,15 @@ def test_separable_states_are_separated(seed):
     probe = fitted(states, malicious, seed)
     assert torch.equal(probe(states)[:, 0] > 0, malicious)
     assert not any(parameter.requires_grad for parameter in probe.parameters())
+
+
+def test_a_given_strength_is_taken_and_a_stronger_one_bounds_the_weights():
+    torch.manual_seed(0)
+    states, malicious = torch.randn(40, 8), torch.arange(40) % 2 == 0
+    norms = [fitted(states, malicious, 0, strength).weight.norm().item() for strength in (1e-4, 1e-1, 1e2)]
+    assert norms == sorted(norms) and norms[0] < 0.01 * norms[2]
+    with pytest.raises(ValueError, match="> 0"):
+        ProbeSettings(0.0)
 
 
 def test_too_few_examples_of_a_class_are_refused():

@@ -156,5 +156,5 @@ METHODS = {
     "circuit_breaker": Method(circuit_breaker.train, _load_adapter, circuit_breaker.CircuitBreakerSettings),
     "guard": Method(guard.train, _load_guard, guard.GuardSettings),
     "external_guard": Method(_write_external_guard, _load_external_guard, guard.ExternalGuardSettings),
-    "probe": Method(probe.train, _load_probe),
+    "probe": Method(probe.train, _load_probe, probe.ProbeSettings),
 }

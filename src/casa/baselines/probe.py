@@ -6,6 +6,7 @@ The decision costs nothing beside the prefill that happens anyway, as CASA's doe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,35 @@ PROBE_FILE = "probe.safetensors"
 _FOLDS, _STRENGTHS = 5, 10  # of the cross-validation that chooses how strongly the weights are regularised
 
 
-def fitted(states: Tensor, malicious: Tensor, seed: int) -> nn.Linear:
+@dataclass
+class ProbeSettings:
+    """How the probe is fitted.
+
+    Attributes:
+        probe_strength: inverse strength of the regularisation, > 0; None chooses one by five-fold cross-validation on the
+            training data.
+    """
+
+    probe_strength: float | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the strength.
+
+        Raises:
+            ValueError: it is not positive.
+        """
+        if self.probe_strength is not None and self.probe_strength <= 0:
+            raise ValueError(f"probe_strength must be > 0, not {self.probe_strength}")
+
+
+def fitted(states: Tensor, malicious: Tensor, seed: int, strength: float | None = None) -> nn.Linear:
     """Logistic regression on standardised states, folded into one linear map to the logit of "malicious".
 
     Args:
         states: shape (n, width).
         malicious: labels, shape (n,); at least five of each.
         seed: of the folds.
+        strength: as of `ProbeSettings`.
 
     Raises:
         DataError: too few examples of a class.
@@ -56,7 +79,7 @@ def fitted(states: Tensor, malicious: Tensor, seed: int) -> nn.Linear:
         raise DataError(f"a probe needs at least {_FOLDS} malicious and {_FOLDS} benign examples")
     search = GridSearchCV(
         make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
-        {"logisticregression__C": np.logspace(-5, 1, _STRENGTHS)},
+        {"logisticregression__C": np.logspace(-5, 1, _STRENGTHS) if strength is None else [strength]},
         cv=StratifiedKFold(_FOLDS, shuffle=True, random_state=seed),
         scoring="neg_log_loss",
     )
@@ -188,7 +211,8 @@ def train(run: Run) -> dict[str, Any]:
     """Fits a probe to the states of the queries that CASA is trained on; returns the run's summary."""
     base, examples = Undefended(run.base, run.chat), run.casa_examples
     states = cached_last_states(base, examples, 2 * run.training.per_device_train_batch_size)
-    probe = fitted(states, torch.tensor([example.malicious for example in examples]), run.training.seed)
+    malicious = torch.tensor([example.malicious for example in examples])
+    probe = fitted(states, malicious, run.training.seed, run.settings.probe_strength)
     save_file(probe.state_dict(), run.output / PROBE_FILE)
     write_defence(run.output, run.saved, (PROBE_FILE,))
     probed = Probed(base, probe, run.config.threshold)

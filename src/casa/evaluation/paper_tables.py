@@ -122,6 +122,19 @@ def seeds_table(result: Result) -> str:
     )
 
 
+def tuning_table(result: Result) -> str:
+    """The trials of one method on the dev split, the chosen one marked, below the undefended model."""
+    trials = [result["pretrained"], *result["trials"]]
+    names = list(dict.fromkeys(name for trial in trials for name in trial["settings"]))
+    lines = header(result["method"], *(f"`{name}`" for name in names), "mean success %", "benign not answered %")
+    for number, trial in enumerate(trials):
+        mark = "chosen" if number and trial["settings"] == result["chosen"] else "" if number else "undefended"
+        settings = [_short(trial["settings"].get(name, "")) for name in names]
+        shown = _mean(trial["mean_attack_success"]), percent(trial["benign_unanswered"])
+        lines.append(f"| {' | '.join([mark, *settings, *shown])} |")
+    return "\n".join([*lines, "", source_line(result)])
+
+
 def ablation_table(result: Result) -> str:
     """A row a run and safety prompt: what was chosen, attack success, over-refusal."""
     first = result["rows"][0]

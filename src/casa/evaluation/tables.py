@@ -20,6 +20,7 @@ from casa.evaluation.paper_tables import (
     paired_table,
     paper_table,
     seeds_table,
+    tuning_table,
     unrefused_table,
 )
 from casa.evaluation.paper_tables import (
@@ -128,7 +129,9 @@ TABLES: dict[str, tuple[str, Callable[[Result], str]]] = {
 
 
 def renderer(name: str) -> tuple[str, Callable[[Result], str]]:
-    """File in results/ and function behind a table's name; `sweep_AXIS` is the sweep over that axis."""
+    """File in results/ and function behind a table's name; `sweep_AXIS` is the sweep over that axis, `tuning_METHOD` its trials."""
+    if name.startswith("tuning_"):
+        return f"sweeps/{name}.json", tuning_table
     if name.startswith("sweep_"):
         return f"sweeps/{name.removeprefix('sweep_')}.json", sweep_table
     return TABLES[name]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 
 from casa.data.held_out import CONTRASTS, HARMFUL, HARMLESS
 from casa.provenance import provenance
+from casa.training.distill import share_base_answers
 from casa.training.recipe import BASE_ANSWERS_FILE, read_recipe, run_recipe
 
 # Fields of a recipe, tried one at a time; None is the default of a field that has no number for it.
@@ -39,7 +39,7 @@ def run_name(recipe: Path, common: list[str], axis: str, value: Any) -> str:
 def trained_point(recipe: Path, common: list[str], axis: str, value: Any, runs: Path) -> dict[str, Any]:
     """Dev figures of one run, under the names that the sweeps on cached states use."""
     output = runs / run_name(recipe, common, axis, value)
-    _share_base_answers(runs, output)
+    share_base_answers(output / BASE_ANSWERS_FILE)
     chosen = [] if value is None else [f"--{axis}", str(value)]
     summary = run_recipe(recipe, [*common, *chosen, "--output_dir", str(output)])
     return {"value": value, "steps": summary["steps"], "mean": dev_figures(summary["dev"])}
@@ -52,14 +52,6 @@ def dev_figures(metrics: dict[str, float]) -> dict[str, float]:
         for shown, name in (("p_unsafe", "p_unsafe"), ("v_s", "risk")):
             figures[f"auroc {shown} {harmful}/{harmless}"] = metrics[f"eval_auroc_{name}_{harmful}_{harmless}"]
     return figures
-
-
-def _share_base_answers(runs: Path, output: Path) -> None:
-    """The base model's answers are the same in all runs, so the first run's serve the others."""
-    written = sorted(runs.glob(f"*/{BASE_ANSWERS_FILE}"), key=lambda path: path.stat().st_size)
-    if written and not (output / BASE_ANSWERS_FILE).is_file():
-        output.mkdir(parents=True, exist_ok=True)
-        shutil.copy(written[-1], output / BASE_ANSWERS_FILE)
 
 
 def main() -> None:

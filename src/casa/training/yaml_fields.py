@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +31,7 @@ def parse_recipe(path: Path, overrides: list[str], types: tuple[type, ...]) -> t
         raise CasaError(f"cannot read the recipe {path}: {error}") from error
     if not isinstance(values, dict):
         raise CasaError(f"the recipe {path} must be a mapping of fields to values")
-    arguments = [word for name, value in values.items() for word in _words(name, value)]
+    arguments = field_words(values)
     parser = HfArgumentParser(types)  # type: ignore[arg-type]
 
     def fail(message: str) -> NoReturn:
@@ -48,9 +49,11 @@ def parse_recipe(path: Path, overrides: list[str], types: tuple[type, ...]) -> t
     return tuple(parsed)
 
 
-def _words(name: str, value: Any) -> list[str]:
-    """A field as command-line words; null leaves the default."""
-    if value is None:
-        return []
+def field_words(values: Mapping[str, Any]) -> list[str]:
+    """Fields as command-line words; None leaves a default."""
+    return [word for name, value in values.items() if value is not None for word in (f"--{name}", *_words(value))]
+
+
+def _words(value: Any) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    return [f"--{name}", *(json.dumps(v) if isinstance(v, dict) else str(v) for v in values)]
+    return [json.dumps(v) if isinstance(v, dict) else str(v) for v in values]
