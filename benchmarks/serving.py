@@ -2,7 +2,7 @@
 
 Both servers run at once and take turns at each level of load, so that what else the machine does meets both alike. The base
 model is served by vLLM's own server, CASA by `casa serve --engine vllm`. With --soak only CASA is served, for so many minutes, with
-good and bad requests; it ends with exit code 1 if the server crashed, grew or changed a verdict.
+good and bad requests; it ends with exit code 1 if the server crashed, grew, or gave a verdict that is not the one in transformers.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from rich.progress import track
 
 from benchmarks.load import run_load
 from benchmarks.soak import soak
+from benchmarks.soak_requests import known
 from casa.data.held_out import held_out_queries
 from casa.evaluation.measurement import write_result
+from casa.model.casa_model import CasaModel
 from casa.model.checkpoint import read_config, resolve
 from casa.model.embedded import base_source
 from casa.serving.processes import base_command, casa_command, serving
@@ -83,12 +85,13 @@ def measured(
 
 
 def _soaked(options: argparse.Namespace, texts: Sequence[str]) -> dict[str, Any]:
+    asked = known(CasaModel.from_pretrained(options.model), texts, options.media)
     with serving(casa_command(options.model, NAME, options.engine_arg), _LOGS / "soak.log") as casa:
         running = soak(
             casa.url,
             casa.pid,
             NAME,
-            texts,
+            asked,
             60 * options.soak,
             max(options.concurrency),
             options.seed,
@@ -118,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", choices=("dev", "test"), default="dev", help="whose queries are asked")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of queries and of bad requests")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="soak instead of measuring speed")
+    parser.add_argument(
+        "--media", action=argparse.BooleanOptionalAction, default=True, help="soak with pictures and clips too"
+    )
     parser.add_argument("--out", type=Path, help="results/serving.json, or results/serving_soak.json")
     return parser
 
