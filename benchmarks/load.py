@@ -34,6 +34,13 @@ class Timed:
     tokens: int = 0
     label: str | None = None
 
+    def token_s(self) -> float | None:
+        """Mean time of a decoded token behind the first text; None where there is none. A safety token came before the text."""
+        decoded = self.tokens - 1 - (self.label is not None)
+        if self.first_text_s is None or decoded < 1:
+            return None
+        return (self.seconds - self.first_text_s) / decoded
+
 
 async def ask(client: httpx.AsyncClient, model: str, text: str, max_tokens: int) -> Timed:
     """Asks for a streamed greedy answer and times it."""
@@ -96,6 +103,7 @@ def summary(answers: Sequence[Timed], seconds: float) -> dict[str, Any]:
         "requests_per_s": len(whole) / seconds,
         "tokens_per_s": sum(answer.tokens for answer in whole) / seconds,
         "first_text_s": quantiles([a.first_text_s for a in whole if a.first_text_s is not None]),
+        "token_s": quantiles([seconds for a in whole if (seconds := a.token_s()) is not None]),
         "request_s": quantiles([answer.seconds for answer in whole]),
     }
 

@@ -34,7 +34,12 @@ _LOGS = Path("runs/serving")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry; see `--help`."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.soak is None and options.requests < 2 * max(options.concurrency):
+        parser.error(
+            f"--requests must be at least {2 * max(options.concurrency)}, twice the most at once: else fewer are"
+        )
     queries = held_out_queries(options.split, options.seed)
     benign = [example.text for kind in ("benign", "lookalike") for example in queries[kind]]
     malicious = [example.text for example in queries["malicious"]]
@@ -46,10 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(bool(figures["failures"]))
     loads = {"benign": some(benign, options.requests), "half_malicious": half(benign, malicious, options.requests)}
     options.out = options.out or Path("results/serving.json")
-    write_result(options, device, {"max_new_tokens": options.max_new_tokens, "loads": _compared(options, loads)})
+    found = _measured(options, loads)
+    figures = {"max_new_tokens": options.max_new_tokens, "loads": found, "casa_to_base": compared(found)}
+    write_result(options, device, figures)
 
 
-def _compared(options: argparse.Namespace, loads: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def _measured(options: argparse.Namespace, loads: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     base = base_source(read_config(resolve(options.model))["base_model"]["name"])
     arguments = options.engine_arg
     with (
@@ -81,6 +88,30 @@ def measured(
             **asyncio.run(run_load(servers[server], NAME, loads[load], level, max_tokens)),
         }
         for load, level, server in track(rounds, "Measuring")
+    ]
+
+
+def compared(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """CASA beside the base model at each level of each load: shares of its throughput, and what the first text waits longer.
+
+    The added time is to be at most one decoded token (`base_token_s`); medians, None where no text came.
+    """
+    at = {(f["load"], f["concurrency"], f["server"]): f for f in figures}
+    pairs = [
+        (load, level, at[load, level, "base"], casa) for (load, level, server), casa in at.items() if server == "casa"
+    ]
+    return [
+        {
+            "load": load,
+            "concurrency": level,
+            "requests_share": casa["requests_per_s"] / base["requests_per_s"] if base["requests_per_s"] else None,
+            "tokens_share": casa["tokens_per_s"] / base["tokens_per_s"] if base["tokens_per_s"] else None,
+            "added_first_text_s": casa["first_text_s"]["p50"] - base["first_text_s"]["p50"]
+            if casa["first_text_s"] and base["first_text_s"]
+            else None,
+            "base_token_s": base["token_s"]["p50"] if base["token_s"] else None,
+        }
+        for load, level, base, casa in pairs
     ]
 
 
@@ -116,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="casa-nano", help="casa-nano or a CASA folder")
     parser.add_argument("--engine-arg", action="append", default=[], metavar="NAME=VALUE", help="for both servers")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="requests at once")
-    parser.add_argument("--requests", type=int, default=64, help="at each level")
+    parser.add_argument("--requests", type=int, default=64, help="at each level, at least twice as many as at once")
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--split", choices=("dev", "test"), default="dev", help="whose queries are asked")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of queries and of bad requests")

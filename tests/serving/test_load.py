@@ -65,6 +65,38 @@ def test_servers_take_turns_at_each_level_of_each_load(serve, monkeypatch):
     assert all(figures["failed"] == 0 for figures in found)
 
 
+def test_casa_is_compared_with_the_base_model_at_each_level(serve, monkeypatch):
+    monkeypatch.setattr(benchmark, "NAME", MODEL)
+    servers = {"base": serve(SAFE, 0.02, "x", 0.02, "y", 0.02, "z", "stop"), "casa": serve(SAFE, 0.2, "x", "stop")}
+    one, two = benchmark.compared(benchmark.measured(servers, {"benign": ["a", "b", "c", "d"]}, [1, 2], 4))
+    assert (one["concurrency"], two["concurrency"]) == (1, 2)
+    for found in (one, two):
+        assert 0.1 < found["added_first_text_s"] < 1 and 0.01 < found["base_token_s"] < 0.2
+        assert found["requests_share"] < 1
+    nothing = summary([], 1.0)
+    broken = benchmark.compared([{"load": "x", "concurrency": 1, "server": s, **nothing} for s in ("base", "casa")])
+    assert broken[0]["added_first_text_s"] is None and broken[0]["requests_share"] is None
+
+
+def test_a_level_needs_enough_requests_to_be_reached(capsys):
+    with pytest.raises(SystemExit):
+        benchmark.main(["--requests", "24", "--concurrency", "1", "32"])
+    assert "at least 64" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Timed(200, 1.1, 0.1, 11), 0.1),
+        (Timed(200, 1.1, 0.1, 12, "safe"), 0.1),
+        (Timed(200, 1.1, 0.1, 2, "safe"), None),
+        (Timed(200, 1.1, None, 5), None),
+    ],
+)
+def test_the_time_of_a_token_leaves_the_first_and_the_safety_token_out(answer, expected):
+    assert answer.token_s() == (None if expected is None else pytest.approx(expected))
+
+
 def test_half_of_a_load_is_malicious():
     assert benchmark.half(["b1", "b2"], ["m1", "m2", "m3"], 5) == ["b1", "m1", "b2", "m2", "b1"]
 
