@@ -102,6 +102,14 @@ def test_a_suite_sets_what_is_not_given(run, tiny_casa_folder):
     assert own["most_new_tokens"] == 2 * 3 * 5
 
 
+def test_a_base_model_is_asked_alone(run, tiny_casa_folder, tmp_path):
+    base = tiny_casa_folder.with_name("base")
+    result = run("eval", base, *SMALL, "--suite", "offline", "--out", tmp_path / "logs", "--json")
+    assert result.exit_code == 0, result.output
+    assert {row["model"] for row in json_lines(result)[-1]} == {f"undefended/{base}"}
+    assert "asked alone" in " ".join(result.stderr.split()) and not (tmp_path / "logs" / "measured").exists()
+
+
 @modelapi("foreign")
 class Foreign(ModelAPI):
     """A provider that, unlike ours, takes no batch size."""

@@ -10,6 +10,7 @@ import pytest
 from casa import CasaModel
 from casa.attacks.speech import spelled_out
 from casa.attacks.typography import in_a_picture
+from casa.baselines.folder import Saved, write_defence
 from casa.baselines.pretrained import Undefended
 from casa.evaluation.demo import Asked, DemoPrompt, DemoRow, in_text, run_demo
 
@@ -18,6 +19,16 @@ from casa.evaluation.demo import Asked, DemoPrompt, DemoRow, in_text, run_demo
 def loaded(tiny_casa_folder: Path) -> tuple[CasaModel, Undefended]:
     """A CASA model and its base model, each from its folder."""
     return CasaModel.from_pretrained(tiny_casa_folder), Undefended.from_pretrained(str(tiny_casa_folder))
+
+
+@pytest.fixture
+def guard_folder(tiny_casa: CasaModel, tiny_casa_folder: Path, tmp_path: Path) -> Path:
+    """Another method on the same base model: that model itself as a guard before it."""
+    folder = tmp_path / "guard"
+    folder.mkdir()
+    settings = {"guard_model": tiny_casa.base["name"], "guard_safe": "no", "guard_unsafe": "yes"}
+    write_defence(folder, Saved("external_guard", tiny_casa.base, settings=settings))
+    return folder
 
 
 @pytest.fixture

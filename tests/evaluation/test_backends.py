@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from casa.errors import MissingDependencyError
+from casa.errors import CasaError, MissingDependencyError
 from casa.evaluation import backends
 from casa.evaluation.backends import vllm_servers
 from casa.serving import processes
@@ -39,6 +39,14 @@ def test_one_server_keeps_the_memory(started, tiny_casa_folder, tmp_path):
     with vllm_servers(str(tiny_casa_folder), True, False, [], tmp_path) as addresses:
         assert len(addresses) == 1
     assert not any("gpu_memory_utilization" in word for word in started[0])
+
+
+def test_a_base_model_is_served_alone_and_another_method_not_at_all(started, tiny_casa_folder, guard_folder, tmp_path):
+    base = str(tiny_casa_folder.with_name("base"))
+    with vllm_servers(base, False, True, [], tmp_path) as addresses:
+        assert list(addresses) == [f"undefended/{base}"] and base in started[0]
+    with pytest.raises(CasaError, match="leave it out"), vllm_servers(str(guard_folder), True, True, [], tmp_path):
+        pass
 
 
 def test_without_vllm_it_is_said_what_to_do(monkeypatch, tmp_path):

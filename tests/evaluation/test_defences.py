@@ -103,6 +103,7 @@ def figures(**scripts):
     return {
         name: {
             "method": name,
+            "training": None if name == "casa" else {"steps": None, "seed": 0},
             **defence_figures(found[name], {"text": [0.01, 0.03]}, found["pretrained"]),
             "against_casa": {"run": "casa", **against_casa(found[name], casa)} if name != "casa" else None,
             "against_ssft": None,
@@ -165,10 +166,12 @@ def test_the_tables_have_a_row_a_defence_and_the_paired_one_leaves_casa_out():
     made = figures(pretrained=Scripted(lambda chat: False, verdicts=False), casa=Scripted())
     lines = paper_table({**SOURCE, "defences": made}).splitlines()
     assert len({line.count("|") for line in lines[:4]}) == 1
-    assert lines[2].startswith("| pretrained | `pretrained` | 100.0 (51.0 to 100.0) | 100.0 (51.0-100.0) |") and lines[
-        2
-    ].endswith("|  |  | 20 |")
-    assert lines[3].startswith("| casa | `casa` | 0.0 (0.0 to 49.0) | 0.0 (0.0-49.0) |")
+    assert lines[2].startswith(
+        "| pretrained | `pretrained` |  | 100.0 (51.0 to 100.0) | 100.0 (51.0-100.0) |"
+    ) and lines[2].endswith("|  |  | 20 |")
+    assert lines[3].startswith(
+        "| casa | `casa` | as shipped, with a budget of its own | 0.0 (0.0 to 49.0) | 0.0 (0.0-49.0) |"
+    )
     assert "of the columns JB-Prompt style, prefill" in "".join(lines)
     unrefused = unrefused_table({**SOURCE, "defences": made}).splitlines()
     assert len({line.count("|") for line in unrefused[:4]}) == 1 and unrefused[3].startswith(

@@ -89,6 +89,19 @@ def test_suites_share_a_folder_and_each_returns_its_own_logs(tmp_path, monkeypat
     assert run("advbench", "jailbreakbench") == (["advbench", "jailbreakbench"], 4 + 2)
 
 
+def test_each_kind_of_model_is_asked_as_what_it_is(tiny_casa_folder, guard_folder):
+    def models(name, **options):
+        return suite_of(str(name), ["other/m"], ["xstest"], batch_size=1, **options, **SMALL).models
+
+    base = tiny_casa_folder.with_name("base")
+    assert models(guard_folder) == (f"defence/{guard_folder}", f"undefended/{guard_folder}", "other/m")
+    assert models(guard_folder, undefended=False) == (f"defence/{guard_folder}", "other/m")
+    assert models(base) == (f"undefended/{base}", "other/m")
+    assert models("served", addresses={"casa/served": "http://x/v1"}, undefended=False) == ("casa/served", "other/m")
+    with pytest.raises(CasaError, match="asked by --base"):
+        suite_of(str(base), [], ["xstest"], undefended=False, batch_size=1, **SMALL)
+
+
 def test_the_time_left_is_told_as_a_run_goes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Flaky, "mended", True)
     Suite(("flaky/m",), ("jailbreakbench",), batch_size=2, **SMALL).run(tmp_path, "plain")

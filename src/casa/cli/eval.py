@@ -40,7 +40,11 @@ class SuiteChoice(Enum):
 
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help='A CASA model: "casa-nano" ("nano" for short), a folder, or a hub id.')
+        str,
+        typer.Argument(
+            help='A CASA model: "casa-nano" ("nano" for short), a folder, or a hub id. Or the folder of another method of '
+            "casa train, or a base model alone."
+        ),
     ] = "casa-nano",
     suite: Annotated[
         SuiteChoice | None,
@@ -58,8 +62,10 @@ def evaluate(
     other: Annotated[
         list[str] | None, typer.Option("--other", help="Another model by its inspect-ai name, such as openai/gpt-4o.")
     ] = None,
-    casa: Annotated[bool, typer.Option("--casa/--no-casa", help="The CASA model itself.")] = True,
-    base: Annotated[bool, typer.Option("--base/--no-base", help="Also without CASA.")] = True,
+    casa: Annotated[
+        bool, typer.Option("--casa/--no-casa", help="The model itself, with CASA or another method.")
+    ] = True,
+    base: Annotated[bool, typer.Option("--base/--no-base", help="Also its base model, without.")] = True,
     backend: Annotated[
         BackendChoice, typer.Option(help="What runs both; vllm is started for the run, and needs to be installed here.")
     ] = BackendChoice.TRANSFORMERS,
@@ -99,7 +105,7 @@ def evaluate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Runs benchmarks on a model, without and with CASA.
+    """Runs benchmarks on a model, without and with CASA or another method.
 
     Each benchmark has a mini set that needs no download, made from the
     project's own held-out queries. Interrupted, the same command goes on
@@ -112,6 +118,7 @@ def evaluate(
     [cyan]casa eval casa-nano --benchmark xstest --queries 20[/]
     [cyan]casa eval casa-nano --limit 2 --out runs/small && casa eval casa-nano --dry-run --timed-by runs/small[/]
     [cyan]casa eval runs/mine --benchmark mm_safetybench --data mm_safetybench=~/MM-SafetyBench[/]
+    [cyan]casa eval runs/mine --other defence/runs/ssft --other defence/runs/guard[/]
     [cyan]casa eval mine --address http://gpu:8000/v1 --base-address http://gpu:8001/v1[/]
     [cyan]casa eval runs/mine --backend vllm --engine-arg tensor_parallel_size=2[/]
     [cyan]casa eval --no-casa --no-base --other hf/Qwen/Qwen2.5-1.5B-Instruct[/]
@@ -140,13 +147,16 @@ def evaluate(
                 settings["addresses"] = {f"{provider}/{source}": url for provider, url in served.items() if url}
                 casa, base = casa and bool(address), base and bool(base_address)
             planned = suite_of(source, other or [], names, casa, base, **settings)
+            if casa and planned.models[0] == f"undefended/{source}":
+                casa = False
+                err.print(f"{source} is a base model, so it is asked alone, as undefended/{source}", soft_wrap=True)
             _print_plan(planned, _price(judge_price), timed_by, as_json and dry_run)
             if dry_run:
                 return
             with _servers(backend, source, casa, base, engine_arg or [], folder) as addresses:
                 # the plan has made its items already, which takes time where they are spoken
                 _run(replace(planned, addresses=addresses) if addresses else planned, folder, as_json)
-            if preset and casa and not address:
+            if preset and not address and f"casa/{source}" in planned.models:
                 _measure(source, preset.effort.limited(limit) if limit else preset.effort, folder)
 
 

@@ -8,6 +8,7 @@ in --work, without answers to harmful requests.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -37,6 +38,8 @@ from casa.evaluation.kinds import ADAPTIVE, MEAN_COLUMNS, benign_by_medium
 from casa.evaluation.measurement import measuring_parser, write_result
 from casa.evaluation.seeds import over_seeds, partner
 from casa.evaluation.utility import utility_against
+from casa.model.checkpoint import resolve
+from casa.training.recipe import SUMMARY_FILE
 
 SSFT = "ssft"  # whose utility CASA's is held against
 
@@ -90,6 +93,15 @@ def attacked(
 def name_of(source: str) -> str:
     """What a defence is called in the table."""
     return Path(source).name
+
+
+def training_of(source: str) -> dict[str, Any] | None:
+    """Steps and seed of a run by its summary, no steps if it needed none; None for what was trained elsewhere, such as casa-nano."""
+    path = resolve(source) / SUMMARY_FILE
+    if not path.is_file():
+        return None
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    return {"steps": summary.get("steps"), "seed": summary["seed"]}
 
 
 def methods_by_name(sources: list[str]) -> dict[str, str]:
@@ -171,8 +183,11 @@ def main() -> None:
         names = ("adaptive", "adaptive_steps", "adaptive_candidates")
         settings |= {name: getattr(options, name) for name in names}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    checksums = {name_of(source): {"config_sha256": config_sha256(source)} for source in options.models}
-    defences = {name: {**checksums[name], **figures} for name, figures in compared(methods, found).items()}
+    runs = {
+        name_of(source): {"config_sha256": config_sha256(source), "training": training_of(source)}
+        for source in options.models
+    }
+    defences = {name: {**runs[name], **figures} for name, figures in compared(methods, found).items()}
     write_result(options, device, {**settings, "defences": defences, "seeds": over_seeds(defences)})
 
 

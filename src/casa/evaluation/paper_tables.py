@@ -16,13 +16,13 @@ def paper_table(result: Result) -> str:
     first = next(iter(defences.values()))
     attacked, media = list(first["attack_success"]), list(first["refused_by_medium"])
     lines = header(
-        *("defence", "method", "mean success %", *(f"{_name(kind)}: success %" for kind in attacked)),
+        *("defence", "method", "training", "mean success %", *(f"{_name(kind)}: success %" for kind in attacked)),
         *(f"benign, {medium}: refused %" for medium in media),
         *(f"{_name(kind)}: refused %" for kind in _OTHER_HARMLESS),
         *("AUROC, benign", "AUROC, look-alike", *(f"first token ms, {medium}" for medium in media)),
     )
     for name, found in defences.items():
-        cells = [name, f"`{found['method']}`", _mean(found["mean_attack_success"])]
+        cells = [name, f"`{found['method']}`", _training(found["training"]), _mean(found["mean_attack_success"])]
         cells += [percent(found["attack_success"][kind]) for kind in attacked]
         cells += [_mean(found["refused_by_medium"][medium]) for medium in media]
         cells += [percent(found["refused"][kind]) for kind in _OTHER_HARMLESS]
@@ -31,6 +31,12 @@ def paper_table(result: Result) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     columns = f"<sub>mean success: of the columns {', '.join(result['mean_columns'])}; queries resampled</sub>"
     return "\n".join([*lines, "", columns, "", source_line(result)])
+
+
+def _training(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "as shipped, with a budget of its own"
+    return f"{found['steps']} steps, seed {found['seed']}" if found["steps"] else ""
 
 
 def utility_table(result: Result) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 from casa.errors import CasaError, MissingDependencyError
 from casa.evaluation.benchmarks import BENCHMARKS
 from casa.evaluation.logs import read_log
-from casa.evaluation.sources import checksums
+from casa.evaluation.sources import checksums, read_source, refused_media
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, Model
 
 MEDIA = ("image", "audio")
-_OWN_PROVIDERS = ("casa/", "undefended/")
+_OWN_PROVIDERS = ("casa/", "defence/", "undefended/")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Suite:
         judge: inspect-ai's name of a model that judges the answers too.
         refused: media that the models do not take; benchmarks with them are skipped.
         addresses: where models are served, by name; others run in this process, or where inspect-ai finds them.
-        local: whether a CASA model and its base model lie here, so that logs can tell them from others of the same name.
+        local: whether models at addresses lie here too, so that logs can tell them from others of the same name.
     """
 
     models: tuple[str, ...]
@@ -107,7 +107,7 @@ class Suite:
 
         if not name.startswith(_OWN_PROVIDERS):
             return _foreign(name, get_model)
-        known = {"checksums": checksums(name)} if self.local else {}
+        known: dict[str, Any] = {"checksums": checksums(name)} if self.local or name not in self.addresses else {}
         return get_model(name, base_url=self.addresses.get(name), batch_size=self.batch_size, **known)
 
     def run(self, folder: Path, display: Any = None) -> list[EvalLog]:
@@ -206,20 +206,6 @@ def _characters(messages: str | list[ChatMessage]) -> int:
     return len(messages) if isinstance(messages, str) else sum(len(message.text) for message in messages)
 
 
-def refused_media(source: str) -> frozenset[str]:
-    """Media that the base model of a CASA model declares untrained."""
-    from transformers import AutoConfig
-
-    from casa.model.bases import pinned
-    from casa.model.checkpoint import read_config, resolve
-    from casa.model.embedded import base_source
-
-    base = read_config(resolve(source))["base_model"]
-    config = AutoConfig.from_pretrained(base_source(base["name"]), **pinned(base))
-    inner = getattr(config, "thinker_config", None) or config
-    return frozenset(getattr(inner, "untrained_media", None) or ())
-
-
 def suite_of(
     source: str,
     others: Sequence[str],
@@ -229,25 +215,26 @@ def suite_of(
     addresses: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Suite:
-    """A suite on a CASA model, on its base model, and on other models.
+    """A suite on a defended model, on its base model, and on other models.
 
     Args:
-        source: the CASA model, or its name where it is served.
+        source: a CASA model, the folder of another method, or a base model, which is asked alone; or the name of a served model.
         others: by their inspect-ai names.
         benchmarks: all if there are none.
-        casa: whether the CASA model is asked.
+        casa: whether the defended model is asked.
         undefended: whether its base model is.
-        addresses: where models are served, by name; of a served CASA model nothing is read here.
+        addresses: where models are served, by name; of a served model nothing is read here.
         settings: other fields of `Suite`.
 
     Raises:
-        CasaError: no model is asked.
+        CasaError: no model is asked, or the source is no model.
     """
-    own = (("casa", casa), ("undefended", undefended))
-    models = (*(f"{provider}/{source}" for provider, asked in own if asked), *others)
-    if not models:
-        raise CasaError("no model is asked: give --casa, --base or --other")
     local = not addresses
-    refused = refused_media(source) if (casa or undefended) and local else frozenset[str]()
+    found = read_source(source) if (casa or undefended) and local else None
+    own = ((found.provider if found else "casa", casa), ("undefended", undefended))
+    models = tuple(dict.fromkeys((*(f"{provider}/{source}" for provider, asked in own if provider and asked), *others)))
+    if not models:
+        raise CasaError("no model is asked: give --casa, --base or --other; a base model alone is asked by --base")
+    refused = refused_media(found) if found else frozenset[str]()
     chosen = tuple(benchmarks or BENCHMARKS)
     return Suite(models, chosen, refused=refused, addresses=addresses or {}, local=local, **settings)

@@ -4,10 +4,12 @@ import anyio
 import pytest
 from inspect_ai.model import ChatMessageUser, GenerateConfig
 
-from casa.errors import MessageError
+from casa.baselines.folder import Saved, write_defence
+from casa.baselines.methods import load_defence
+from casa.errors import CasaError, MessageError
 from casa.evaluation.harness import provider
 from casa.evaluation.harness.conversion import VERDICT
-from casa.evaluation.harness.provider import CasaAPI, UndefendedAPI
+from casa.evaluation.harness.provider import CasaAPI, DefenceAPI, UndefendedAPI
 from tiny import user
 
 GREEDY = GenerateConfig(max_tokens=4)
@@ -100,6 +102,33 @@ def test_the_base_model_gives_no_verdict(tiny_casa_folder):
     (output,) = asked(api, [ChatMessageUser(content="hi")])
     assert output.metadata is None
     assert output.completion == api.base.respond(user("hi"), 4)
+
+
+def test_the_base_model_is_the_same_by_its_own_name_and_by_every_methods(tiny_casa_folder, guard_folder):
+    names = tiny_casa_folder, guard_folder, tiny_casa_folder.with_name("base")
+    found = [asked(UndefendedAPI(str(name)), [ChatMessageUser(content="hi")])[0].completion for name in names]
+    assert len(set(found)) == 1
+
+
+def test_another_method_answers_with_its_verdict_and_without_v_s(guard_folder):
+    api, texts = DefenceAPI(str(guard_folder), batch_size=2), ["hi", "What is this?", "Who?"]
+    outputs = asked(api, [ChatMessageUser(content=text) for text in texts])
+    for text, output in zip(texts, outputs, strict=True):
+        (alone,) = load_defence(guard_folder).respond([user(text)], 4)
+        verdict = output.metadata[VERDICT]
+        assert (output.completion, verdict["label"]) == (alone.text, alone.verdict.label)
+        assert verdict["p_unsafe"] == pytest.approx(alone.verdict.p_unsafe, abs=1e-5) and verdict["risk"] is None
+    (failed,) = asked(api, [ChatMessageUser(content="hi")], GenerateConfig(temperature=0.7))
+    assert isinstance(failed, CasaError) and "greedily" in str(failed)
+
+
+def test_a_method_without_verdicts_gives_none_and_casa_its_own(tiny_casa, tiny_casa_folder, tmp_path):
+    (tmp_path / "plain").mkdir()
+    write_defence(tmp_path / "plain", Saved("pretrained", tiny_casa.base))
+    (output,) = asked(DefenceAPI(str(tmp_path / "plain")), [ChatMessageUser(content="hi")])
+    assert output.metadata is None and output.stop_reason == "stop"
+    (own,) = asked(DefenceAPI(str(tiny_casa_folder)), [ChatMessageUser(content="hi")])
+    assert 0 < own.metadata[VERDICT]["risk"] < 1
 
 
 def test_only_a_temperature_samples(api, monkeypatch):

@@ -181,6 +181,17 @@ def test_the_verdict_is_judged_by_modality_and_where_both_kinds_are(content):
     ]
 
 
+def test_verdicts_of_a_method_without_v_s_are_judged_by_p_unsafe_alone():
+    asked = [
+        Asked(name, harmful, p_unsafe=p, has_v_s=False) for name, harmful, p in (("a", True, 0.9), ("b", False, 0.2))
+    ]
+    content = made(log("defence/runs/guard", "xstest", asked), log("undefended/runs/guard", "xstest", [Asked("a")]))
+    verdict = table(content, "How well the verdict")
+    assert [cell.text for cell in column(verdict, "AUROC of p_unsafe")] == ["1.000"] * 2
+    assert [cell.text for cell in column(verdict, "AUROC of v_s")] == [MISSING] * 2
+    assert not any("not finite" in row[2] for found in content.tables if found.alarming for row in found.rows)
+
+
 def test_harmless_pictures_of_another_form_are_not_compared_with_attacks():
     shapes = [Asked(f"s/{n}", False, p_unsafe=0.1, medium="image") for n in range(5)]
     forms = [Asked(f"{kind}-1/figstep", kind == "m", True, "figstep", p_unsafe=0.9, medium="image") for kind in "mb"]

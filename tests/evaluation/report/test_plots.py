@@ -17,11 +17,12 @@ def drawn():
     return {
         "bars": plots.bars(["x", "y"], {PLAIN: {"x": half}, NANO: {"x": None, "y": half}, "other/b": {}}, "%"),
         "curve": plots.curve({2: {PLAIN: half}, 4: {PLAIN: None, NANO: half}}, [PLAIN, NANO], "words"),
-        "verdicts": plots.verdicts({"p": ([0.9], [0.1])}, [0.9], [0.1], calibration([0.9, 0.1], [True, False])),
+        "verdicts": plots.verdicts({"p": ([0.9], [0.1])}, ([0.9], [0.1]), calibration([0.9, 0.1], [True, False])),
+        "no_v_s": plots.verdicts({"p": ([0.9], [0.1])}, None, calibration([0.9, 0.1], [True, False])),
     }
 
 
-@pytest.mark.parametrize("name", ["bars", "curve", "verdicts"])
+@pytest.mark.parametrize("name", ["bars", "curve", "verdicts", "no_v_s"])
 def test_figures_are_svg_in_both_schemes(drawn, name):
     light, dark = drawn[name], plots.dark(drawn[name])
     assert ElementTree.fromstring(light).tag.endswith("svg")

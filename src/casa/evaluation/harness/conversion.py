@@ -19,6 +19,7 @@ from inspect_ai.model import (
     ModelUsage,
 )
 
+from casa.baselines.interface import Answer
 from casa.errors import MessageError
 from casa.evaluation.drawings import as_data_url, wav_url
 from casa.model.outputs import FinishReason, Response
@@ -73,15 +74,25 @@ def _content(part: dict[str, Any]) -> Content:
     return ContentAudio(audio=wav_url(medium, part["sampling_rate"]), format="wav")
 
 
-def to_output(model: str, response: Response) -> ModelOutput:
-    """A response as inspect-ai's model output; the verdict is in its metadata."""
-    usage = ModelUsage(
-        input_tokens=response.usage.prompt_tokens,
-        output_tokens=response.usage.completion_tokens,
-        total_tokens=response.usage.prompt_tokens + response.usage.completion_tokens,
-    )
+def to_output(model: str, answer: Answer) -> ModelOutput:
+    """A CASA model's response, or another defence's answer, as inspect-ai's model output; a verdict is in its metadata."""
+    if isinstance(answer, Response):
+        stop, counts = _STOP_REASONS[answer.finish_reason], answer.usage
+        total = counts.prompt_tokens + counts.completion_tokens
+        usage = ModelUsage(
+            input_tokens=counts.prompt_tokens, output_tokens=counts.completion_tokens, total_tokens=total
+        )
+    else:
+        stop, usage = "stop", None
     choice = ChatCompletionChoice(
-        message=ChatMessageAssistant(content=response.text, model=model, source="generate"),
-        stop_reason=_STOP_REASONS[response.finish_reason],
+        message=ChatMessageAssistant(content=answer.text, model=model, source="generate"), stop_reason=stop
     )
-    return ModelOutput(model=model, choices=[choice], usage=usage, metadata={VERDICT: response.verdict.as_dict()})
+    return ModelOutput(model=model, choices=[choice], usage=usage, metadata=_verdict(answer))
+
+
+def _verdict(answer: Answer) -> dict[str, Any] | None:
+    """What the answer's metadata hold; methods other than CASA have no v_s."""
+    if answer.verdict is None:
+        return None
+    fields = answer.verdict.as_dict()
+    return {VERDICT: fields if isinstance(answer, Response) else {**fields, "risk": None}}

@@ -1,4 +1,4 @@
-"""inspect-ai's model providers: `casa/MODEL` and, without the defence, `undefended/MODEL`."""
+"""inspect-ai's model providers: `casa/MODEL`, `defence/FOLDER` and, without the defence, `undefended/MODEL`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from anyio import to_thread
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from casa.baselines.methods import load_defence
 from casa.baselines.pretrained import Undefended
 from casa.errors import CasaError
 from casa.evaluation.harness.conversion import to_conversation, to_output
-from casa.method.config import SAFETY_PROMPT
+from casa.evaluation.sources import read_source
+from casa.method.config import SAFETY_PROMPT, CasaConfig
+from casa.model.bases import load_base, load_processor, pinned
 from casa.model.casa_model import CasaModel
 from casa.model.messages import ChatFormat
 
@@ -161,18 +164,48 @@ class CasaAPI(BatchedAPI):
         return [to_output(self.model_name, response) for response in self.casa.respond(conversations, **settings)]
 
 
-class UndefendedAPI(BatchedAPI):
-    """`undefended/MODEL`: the base model that a CASA model was trained on, without CASA."""
+class DefenceAPI(BatchedAPI):
+    """`defence/FOLDER`: any method that `casa train --method` wrote into a folder. Answers are greedy."""
 
     def __init__(self, model_name: str, *args: Any, **options: Any) -> None:
         super().__init__(model_name, *args, **options)
-        self.base = Undefended.from_pretrained(model_name)
+        self.defence = load_defence(model_name)
+
+    async def count_text_tokens(self, text: str) -> int:
+        """By words, for inspect-ai's display only: a guard and its model may have a tokenizer each."""
+        return len(text.split())
+
+    def outputs(self, conversations: list[list[dict[str, Any]]], settings: dict[str, Any]) -> list[ModelOutput]:
+        """See `BatchedAPI.outputs`.
+
+        Raises:
+            CasaError: a temperature is asked for.
+        """
+        if settings.keys() != {"max_new_tokens"}:
+            raise CasaError("defence/... answers greedily; leave the temperature out")
+        return [to_output(self.model_name, a) for a in self.defence.respond(conversations, settings["max_new_tokens"])]
+
+
+class UndefendedAPI(BatchedAPI):
+    """`undefended/MODEL`: the base model of a CASA model or of another method, without it; or a base model by its own name."""
+
+    def __init__(self, model_name: str, *args: Any, **options: Any) -> None:
+        super().__init__(model_name, *args, **options)
+        self.base = _undefended(model_name)
         self.chat = self.base.chat
 
     def outputs(self, conversations: list[list[dict[str, Any]]], settings: dict[str, Any]) -> list[ModelOutput]:
         """See `BatchedAPI.outputs`."""
         answers = self.base.respond(conversations, **settings)
         return [ModelOutput.from_content(self.model_name, answer) for answer in answers]
+
+
+def _undefended(name: str) -> Undefended:
+    source = read_source(name)
+    if source.provider == "casa":
+        return Undefended.from_pretrained(name)
+    base, files = source.base["name"], pinned(source.base)
+    return Undefended.around(load_base(base, **files), load_processor(base, **files), CasaConfig())
 
 
 def _decoding(config: GenerateConfig) -> dict[str, Any]:

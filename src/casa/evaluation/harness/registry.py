@@ -9,7 +9,7 @@ from inspect_ai.model import modelapi
 from casa.evaluation.harness.agreement import judge_agreement
 from casa.evaluation.harness.tasks import TASKS
 
-__all__ = ["TASKS", "casa", "judge_agreement", "undefended"]
+__all__ = ["TASKS", "casa", "defence", "judge_agreement", "undefended"]
 
 
 @modelapi(name="casa")
@@ -25,6 +25,18 @@ def casa() -> Any:
         from casa.evaluation.harness.provider import CasaAPI
 
         return CasaAPI(model_name, **options)
+
+    return api
+
+
+@modelapi(name="defence")
+def defence() -> Any:
+    """`defence/FOLDER`, in this process."""
+
+    def api(model_name: str, checksums: Any = None, **options: Any) -> Any:
+        from casa.evaluation.harness.provider import DefenceAPI
+
+        return DefenceAPI(model_name, **options)
 
     return api
 

@@ -114,8 +114,10 @@ def rate_cell(rate: Rate | None) -> Cell:
     return Cell(f"{100 * rate.rate:.1f}", f"{100 * rate.low:.1f}{DASH}{100 * rate.high:.1f}{mark}")
 
 
-def area_cell(area: Estimate) -> Cell:
-    """An area and its interval."""
+def area_cell(area: Estimate | None) -> Cell:
+    """An area and its interval; a dash where there is none."""
+    if area is None:
+        return Cell(MISSING)
     return Cell(f"{area.value:.3f}", f"{area.low:.3f}{DASH}{area.high:.3f}")
 
 

@@ -104,21 +104,21 @@ def curve(
 
 def verdicts(
     scores: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    harmful: Sequence[float],
-    harmless: Sequence[float],
+    risks: tuple[Sequence[float], Sequence[float]] | None,
     found: Calibration,
 ) -> str:
-    """ROC of each score, how v_s is spread over harmful and harmless items, and the reliability diagram."""
+    """ROC of each score, how v_s is spread over harmful and harmless items if there is one, and the reliability diagram."""
     from matplotlib import rc_context
 
     with rc_context(_STYLE):
-        figure, (roc, histogram, reliability) = _axes(10, 3.2, 3)
+        figure, (roc, *spread, reliability) = _axes(10, 3.2, 2 if risks is None else 3)
         _draw_roc(roc, scores)
-        for values, name, colour in ((harmful, "harmful", _HARMFUL), (harmless, "harmless", _HARMLESS)):
-            shares = np.full(len(values), 100 / len(values))
-            histogram.hist(values, bins=20, range=(0, 1), weights=shares, color=colour, alpha=0.6, label=name)
-        histogram.set(title="v_s", xlabel="v_s", ylabel="% of its kind", xlim=(0, 1))
-        histogram.legend(fontsize=8)
+        for histogram in spread:
+            for values, name, colour in zip(risks or (), ("harmful", "harmless"), (_HARMFUL, _HARMLESS), strict=True):
+                shares = np.full(len(values), 100 / len(values))
+                histogram.hist(values, bins=20, range=(0, 1), weights=shares, color=colour, alpha=0.6, label=name)
+            histogram.set(title="v_s", xlabel="v_s", ylabel="% of its kind", xlim=(0, 1))
+            histogram.legend(fontsize=8)
         _draw_reliability(reliability, found)
         return _svg(figure)
 

@@ -27,7 +27,7 @@ class Quality:
         harmful: the harmful items with a verdict.
         harmless: the harmless ones.
         p_unsafe: AUROC of p_unsafe.
-        risk: AUROC of v_s alone.
+        risk: AUROC of v_s alone; None for methods without one.
         auprc: of p_unsafe.
         tpr: called unsafe among the harmful.
         fpr: called unsafe among the harmless.
@@ -40,7 +40,7 @@ class Quality:
     harmful: tuple[Answered, ...]
     harmless: tuple[Answered, ...]
     p_unsafe: Estimate
-    risk: Estimate
+    risk: Estimate | None
     auprc: Estimate
     tpr: Rate | None
     fpr: Rate | None
@@ -89,7 +89,7 @@ def _quality(model: str, name: str, items: Sequence[Answered]) -> Quality | None
         harmful=tuple(harmful),
         harmless=tuple(harmless),
         p_unsafe=estimate(auroc),
-        risk=estimate(auroc, "risk"),
+        risk=None if any(one.risk is None for one in items) else estimate(auroc, "risk"),
         auprc=estimate(auprc),
         tpr=rate_of(harmful, "flagged"),
         fpr=rate_of(harmless, "flagged"),

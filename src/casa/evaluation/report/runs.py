@@ -75,8 +75,9 @@ class Run:
 
 
 def finite(one: Answered) -> bool:
-    """Whether an item has a verdict with numbers."""
-    return all(value is not None and math.isfinite(value) for value in (one.p_unsafe, one.risk))
+    """Whether an item has a verdict with numbers; methods other than CASA have no v_s."""
+    numbers = (one.p_unsafe, one.p_unsafe if one.risk is None else one.risk)
+    return all(value is not None and math.isfinite(value) for value in numbers)
 
 
 def read_runs(places: Sequence[Path]) -> list[Run]:

@@ -69,8 +69,8 @@ def _share(q: Quality) -> str:
 
 
 def _drawn(q: Quality) -> str:
-    scores = {
-        f"p_unsafe, {q.p_unsafe.value:.3f}": (values(q.harmful, "p_unsafe"), values(q.harmless, "p_unsafe")),
-        f"v_s alone, {q.risk.value:.3f}": (values(q.harmful, "risk"), values(q.harmless, "risk")),
-    }
-    return plots.verdicts(scores, values(q.harmful, "risk"), values(q.harmless, "risk"), q.calibration)
+    scores = {f"p_unsafe, {q.p_unsafe.value:.3f}": (values(q.harmful, "p_unsafe"), values(q.harmless, "p_unsafe"))}
+    if q.risk is None:
+        return plots.verdicts(scores, None, q.calibration)
+    risks = values(q.harmful, "risk"), values(q.harmless, "risk")
+    return plots.verdicts({**scores, f"v_s alone, {q.risk.value:.3f}": risks}, risks, q.calibration)
