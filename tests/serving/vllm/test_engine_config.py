@@ -13,6 +13,9 @@ from casa.serving.vllm.engine import CasaEngineConfig, require_servable
 from .parts import served
 
 
+PARALLEL = ("pipeline_parallel_size", "decode_context_parallel_size", "prefill_context_parallel_size")
+
+
 def engine_config(**changes):
     """An engine's configuration; `model__use_mla=True` changes `model_config.use_mla`."""
     parts = {
@@ -24,12 +27,13 @@ def engine_config(**changes):
             "enable_prompt_embeds": False,
             "use_mla": False,
             "is_hybrid": False,
+            "quantization": None,
         },
         "cache": {"cache_dtype": "auto", "sliding_window": None, "kv_sharing_fast_prefill": False},
-        "parallel": {"pipeline_parallel_size": 1},
+        "parallel": dict.fromkeys(PARALLEL, 1),
         "structured_outputs": {"reasoning_parser": ""},
     }
-    whole = {"speculative_config": None, "lora_config": None}
+    whole = {"speculative_config": None, "lora_config": None, "kv_transfer_config": None}
     for name, value in changes.items():
         part, _, field = name.partition("__")
         (parts[part] if field else whole)[field or part] = value
@@ -76,6 +80,10 @@ def test_an_engine_without_the_processor_is_refused():
         ({"model__use_mla": True}, "MLA"),
         ({"model__is_hybrid": True}, "state-space"),
         ({"parallel__pipeline_parallel_size": 2}, "pipeline"),
+        ({"parallel__decode_context_parallel_size": 2}, "context parallelism"),
+        ({"parallel__prefill_context_parallel_size": 2}, "context parallelism"),
+        ({"kv_transfer_config": object()}, "connectors"),
+        ({"model__quantization": "fp8"}, "quantised weights"),
         ({"cache__kv_sharing_fast_prefill": True}, "fast prefill"),
     ],
 )

@@ -63,6 +63,13 @@ def require_servable(vllm_config: Any) -> None:
         "MLA caches hold no ordinary keys": bool(model.use_mla),
         "models with state-space layers have not been tried": bool(model.is_hybrid),
         "pipeline parallelism has not been tried": parallel.pipeline_parallel_size > 1,
+        "context parallelism has not been tried": max(
+            parallel.decode_context_parallel_size, parallel.prefill_context_parallel_size
+        )
+        > 1,
+        "key/value caches from elsewhere (KV connectors) have not been tried": vllm_config.kv_transfer_config
+        is not None,
+        "what quantised weights do to v_s has not been measured": model.quantization is not None,
         "fast prefill skips layers": bool(getattr(cache, "kv_sharing_fast_prefill", False)),
     }
     if refused := [reason for reason, holds in reasons.items() if holds]:

@@ -39,9 +39,7 @@ def export(casa: CasaModel, folder: Path, max_shard_size: str = "5GB") -> Path:
     if not casa.merged:
         raise CheckpointError("the adapter is not merged into the weights; load the model with merge=True")
     if getattr(casa.base_model, "is_quantized", False):
-        raise CheckpointError(
-            "a quantised base model cannot be exported; export it unquantised and let vLLM quantise it"
-        )
+        raise CheckpointError("a quantised base model cannot be exported; export it unquantised")
     settings = served_settings(casa)
     with complete_folder(folder) as scratch:
         _write(casa, settings, scratch, max_shard_size)
