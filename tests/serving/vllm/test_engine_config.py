@@ -12,7 +12,6 @@ from casa.serving.vllm.engine import CasaEngineConfig, require_servable
 
 from .parts import served
 
-
 PARALLEL = ("pipeline_parallel_size", "decode_context_parallel_size", "prefill_context_parallel_size")
 
 
