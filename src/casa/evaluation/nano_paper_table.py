@@ -96,7 +96,7 @@ def name_of(source: str) -> str:
 
 
 def training_of(source: str) -> dict[str, Any] | None:
-    """Steps and seed of a run by its summary, no steps if it needed none; None for what was trained elsewhere, such as casa-nano."""
+    """Steps (None if it needs none) and seed of a run by its summary; None for what was trained elsewhere, such as casa-nano."""
     path = resolve(source) / SUMMARY_FILE
     if not path.is_file():
         return None
