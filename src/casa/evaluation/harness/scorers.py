@@ -6,6 +6,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from casa.evaluation.harness.conversion import VERDICT
+from casa.evaluation.mme_score import said
 from casa.evaluation.summary import EMPTY
 from casa.model.refusal import is_refusal
 
@@ -44,9 +45,8 @@ def right() -> Scorer:
             return Score.unscored(reason="not_applicable")
         if not state.output.choices:
             return Score.unscored(reason="no_response")
-        beginning = state.output.completion.strip().lower()[:4]
-        said = next((word for word in ("yes", "no") if word in beginning), "neither")
-        return Score(value=1 if said == target.text else 0, answer=said)
+        word = said(state.output.completion)
+        return Score(value=1 if word == target.text else 0, answer=word)
 
     return score
 
