@@ -36,6 +36,19 @@ def test_it_is_written_anew_when_an_embedded_base_is_another(tiny_casa_folder, l
     assert len(noted) == 2
 
 
+def test_of_two_servers_that_write_it_at_once_both_find_it(tiny_casa_folder, loads):
+    _, load = loads
+
+    def slowly(source, folder):
+        casa = load(source, folder)
+        exported(source, None, load)  # another one, while this one loads
+        return casa
+
+    found = exported(str(tiny_casa_folder), None, slowly)
+    assert found == exported(str(tiny_casa_folder), None, load)
+    assert [path for path in found.folder.parent.iterdir() if path != found.folder] == []
+
+
 def test_an_exported_folder_is_taken_as_it_is(tiny_casa_folder, loads):
     noted, load = loads
     folder = exported(str(tiny_casa_folder), None, load).folder

@@ -56,7 +56,11 @@ def exported(source: str, threshold: float | None, load: Callable[..., CasaModel
         casa.config = replace(
             casa.config, threshold=casa.config.threshold if threshold is None else threshold, safety_prompt=None
         )
-        export(casa, folder)
+        try:
+            export(casa, folder)
+        except CheckpointError:
+            if not (folder / MANIFEST).is_file():  # another server may have written the same one meanwhile
+                raise
     return Exported(folder, content["casa"]["safety_prompt"])
 
 
