@@ -275,6 +275,12 @@ def test_v_s_that_is_not_a_number_takes_an_answer_back(unstarted, monkeypatch):
     assert isinstance(found[0], Decided) and type(found[-1]).__name__ == "Retracted"
 
 
+@pytest.mark.parametrize("name", ["model", "tokenizer", "hf_overrides", "logprobs_mode"])
+def test_nothing_is_put_in_the_checked_folders_place(vllm_running, name):
+    with pytest.raises(TypeError, match=f"{name}: what was exported"):
+        VLLMEngine(Path(vllm_running.engine._arguments.model), **VLLM_OPTIONS, **{name: "other"})
+
+
 def test_batches_are_as_large_as_vllms_own_server_makes_them(unstarted, monkeypatch):
     given = {}
 

@@ -29,6 +29,7 @@ T = TypeVar("T")
 _INT63 = 2**63 - 1
 _GREEDY_BELOW = 0.01  # a smaller temperature would overflow
 _STOPPING_S = 5.0
+_FIXED = frozenset(("model", "tokenizer", "hf_config_path", "hf_overrides", "logprobs_mode"))
 
 
 class Step(NamedTuple):
@@ -55,11 +56,11 @@ class VLLMEngine:
         safety_prompt: put into the system message; None for none.
         recheck: v_s from which an answer is taken back while it is written: it is looked at again at every token, over prompt
             and answer. None looks at the prompt only.
-        options: fields of vLLM's AsyncEngineArgs.
+        options: fields of vLLM's AsyncEngineArgs; not those that would put something else in the folder's place.
 
     Raises:
         CheckpointError: the folder is not as it was exported.
-        TypeError: vLLM has no such option.
+        TypeError: vLLM has no such option, or it is not free.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class VLLMEngine:
         from transformers import GenerationConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
 
+        if fixed := sorted(_FIXED.intersection(options)):
+            raise TypeError(f"{', '.join(fixed)}: what was exported and checked is served, and nothing else")
         settings = verify(folder)
         self._references = read_references(folder)
         self._tokens, self._threshold, self._recheck = settings.tokens, settings.config.threshold, recheck
         self._arguments = AsyncEngineArgs(
-            **{"model": str(folder), "disable_log_stats": True, **options, "logprobs_mode": LOGPROBS_MODE}
+            **{"disable_log_stats": True, **options, "model": str(folder), "logprobs_mode": LOGPROBS_MODE}
         )
         config = replace(settings.config, safety_prompt=safety_prompt)
         refused = frozenset(settings.untrained_media)
