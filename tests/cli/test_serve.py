@@ -1,6 +1,10 @@
+import json
+import signal
+import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
+import httpx2 as httpx
 import pytest
 
 from casa.method.config import SAFETY_PROMPT
@@ -75,13 +79,29 @@ def test_the_settings_reach_the_server_and_an_open_host_without_a_key_is_warned_
     monkeypatch.setattr(server.Server, "run", lambda self: served.append(self) or setattr(self, "started", True))
     result = run(
         *("serve", tiny_casa_folder, "--name", "mine", "--host", "0.0.0.0", "--refusal", "fixed", "--threshold", "0.3"),
-        *("--allow-media-domain", "a.example", "--no-prefill", "--json"),
+        *("--allow-media-domain", "a.example", "--no-prefill"),
     )
     assert result.exit_code == 0 and "CASA_API_KEY" in result.stderr
     settings = served[0]._door.settings
     assert (settings.model, settings.refusal, settings.api_key) == ("mine", "fixed", None)
     assert settings.media_domains == {"a.example"} and not settings.prefill
-    assert '"model": "mine"' in result.stdout
+
+
+def test_a_real_server_tells_its_port_answers_and_ends_at_a_signal(tiny_casa_folder):
+    run = [sys.executable, "-c", "from casa.cli import main; main()"]
+    command = [*run, "serve", str(tiny_casa_folder), "--port", "0", "--json", "--name", "x"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            told = json.loads(process.stdout.readline())
+            assert told["model"] == "x" and not told["url"].endswith(":0/v1")
+            body = {"input": "Hello", "model": "x"}
+            answer = httpx.post(f"{told['url']}/moderations", json=body, timeout=60, trust_env=False)
+            assert answer.json()["results"][0]["casa"]["label"] in ("safe", "unsafe")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(90) == 0
+            assert process.stdout.read() == ""
+        finally:
+            process.kill()
 
 
 @pytest.fixture

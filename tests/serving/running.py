@@ -39,7 +39,7 @@ class Running:
         self.thread.start()
         until(lambda: self.server.started or not self.thread.is_alive(), start_s)
         assert self.server.started, "the server did not start"
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.port = self.server.port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def post(self, **fields: Any) -> httpx.Response:

@@ -160,9 +160,13 @@ def serve(
             raise typer.BadParameter("--engine-arg and --casa-recheck need --engine vllm")
         else:
             chosen = _transformers(model, safety_prompt, threshold, batch_size or 16)
-        server = Server(Door(chosen, settings), host, port, "debug" if debug else "info")
-        if as_json:
-            print_json({"url": f"http://{host}:{port}/v1", "model": settings.model})
+
+        def tell(found: int) -> None:
+            print_json({"url": f"http://{f'[{host}]' if ':' in host else host}:{found}/v1", "model": settings.model})
+
+        server = Server(
+            Door(chosen, settings), host, port, "debug" if debug else "info", on_start=tell if as_json else None
+        )
         server.run()
         if not server.started:
             raise EngineError("the server did not start; the lines above say why")

@@ -29,7 +29,7 @@ def in_background(door: Door) -> Iterator[str]:
             raise EngineError("the server did not start; the lines above say why")
         time.sleep(0.01)
     try:
-        yield f"http://{_HOST}:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+        yield f"http://{_HOST}:{server.port()}/v1"
     finally:
         server.should_exit = True
         thread.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -23,9 +24,17 @@ class Server(uvicorn.Server):
         host: address to listen on.
         port: 0 takes a free one.
         log_level: of uvicorn and of casa; None leaves logging as this process has set it up.
+        on_start: called with the port once the server listens.
     """
 
-    def __init__(self, door: Door, host: str, port: int, log_level: str | None = "info") -> None:
+    def __init__(
+        self,
+        door: Door,
+        host: str,
+        port: int,
+        log_level: str | None = "info",
+        on_start: Callable[[int], None] | None = None,
+    ) -> None:
         config = uvicorn.Config(
             create_app(door),
             host=host,
@@ -35,7 +44,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
-        self._door = door
+        self._door, self._on_start = door, on_start
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
 
@@ -43,6 +52,13 @@ class Server(uvicorn.Server):
         """See uvicorn."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started and self._on_start is not None:
+            self._on_start(self.port())
+
+    def port(self) -> int:
+        """That the started server listens on."""
+        port: int = self.servers[0].sockets[0].getsockname()[1]
+        return port
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """See uvicorn; called by a signal, in the main thread."""
@@ -70,6 +86,7 @@ class Server(uvicorn.Server):
 
 
 def _log_config(level: str) -> dict[str, Any]:
-    """Uvicorn's, with casa's own log beside it."""
+    """Uvicorn's, with casa's own log beside it, and nothing on stdout, which is for programs."""
     casa = {"handlers": ["default"], "level": level.upper()}
-    return {**LOGGING_CONFIG, "loggers": {**LOGGING_CONFIG["loggers"], "casa": casa}}
+    handlers = {name: {**one, "stream": "ext://sys.stderr"} for name, one in LOGGING_CONFIG["handlers"].items()}
+    return {**LOGGING_CONFIG, "handlers": handlers, "loggers": {**LOGGING_CONFIG["loggers"], "casa": casa}}
