@@ -53,12 +53,8 @@ def served_casa(nano_folder: Path, _processor: Any) -> CasaModel:
 
 
 @pytest.fixture(scope="session")
-def vllm_running(
-    served_casa: CasaModel, nano_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    """The same model in vLLM behind a door with a key, on a port: started once, because that takes long."""
-    pytest.importorskip("vllm")
-    from casa.serving.vllm.door_engine import VLLMEngine
+def served_folder(served_casa: CasaModel, nano_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model as a checkpoint for vLLM."""
     from casa.serving.vllm.export import export
 
     folder = tmp_path_factory.mktemp("vllm")
@@ -68,8 +64,16 @@ def vllm_running(
     served_casa.save_pretrained(folder / "casa")
     merged = CasaModel.from_pretrained(folder / "casa")
     merged.base_model.config.name_or_path = str(nano_folder)  # laid out as a whole Omni model, which vLLM wants
-    export(merged, folder / "served")
-    engine = VLLMEngine(folder / "served", **VLLM_OPTIONS)
+    return export(merged, folder / "served")
+
+
+@pytest.fixture(scope="session")
+def vllm_running(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """The same model in vLLM behind a door with a key, on a port: started once, because that takes long."""
+    pytest.importorskip("vllm")
+    from casa.serving.vllm.door_engine import VLLMEngine
+
+    engine = VLLMEngine(request.getfixturevalue("served_folder"), **VLLM_OPTIONS)
     running = Running(engine, start_s=1800, api_key=KEY)
     yield running
     running.end()
