@@ -51,7 +51,9 @@ def test_smollm2_put_in_again_leaves_nothing_of_the_reading_that_was_merged(gguf
     assert not torch.equal(decoder_of(thinker).get_parameter(name), original.model.get_parameter(name))
     put_language(thinker, original)
     decoder = decoder_of(thinker)
-    assert all(torch.equal(decoder.get_parameter(n), p) for n, p in original.model.named_parameters() if "embed" not in n)
+    assert all(
+        torch.equal(decoder.get_parameter(n), p) for n, p in original.model.named_parameters() if "embed" not in n
+    )
 
 
 def test_neighbouring_rows_and_columns_of_a_picture_turn_apart(base):
