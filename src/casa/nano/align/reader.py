@@ -52,7 +52,8 @@ class Reader(nn.Module):
         super().__init__()
         self.adapted: Any = _adapted(thinker, rank, start)
         self.thinker: Any = self.adapted.get_base_model()
-        decoder_of(self.thinker).set_attn_implementation("eager")  # on CPUs the fused one is slower for short texts
+        decoder: Any = decoder_of(self.thinker)
+        decoder.set_attn_implementation("eager")  # on CPUs the fused one is slower for short texts
         self.table: Tensor = thinker.get_input_embeddings().weight.detach()
         blanks = {form: known.get(form, self.table[space]).float().clone() for form in FORMS[1:]}
         self.blanks: Any = nn.ParameterDict(
