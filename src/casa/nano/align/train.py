@@ -58,6 +58,7 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     recipe: AlignRecipe = parse_recipe(path, overrides, (AlignRecipe,))[0]
     output = Path(recipe.output_dir)
     write_claim(output, {name: value for name, value in asdict(recipe).items() if name != "output_dir"})
+    made = {**provenance(torch.device("cpu"), recipe.seed), "recipe": asdict(recipe)}  # of the code that now runs
     torch.manual_seed(recipe.seed)
     processor, thinker = load_processor(recipe.base_model), load_base(recipe.base_model, torch.float32)
     if recipe.base_model == NANO_NAME:  # whose shipped reading is merged
@@ -75,9 +76,8 @@ def run_align(path: Path, overrides: list[str]) -> dict[str, Any]:
     strip_paths(output / ADAPTER_CONFIG_FILE, recipe.base_model)
     blanks: dict[str, torch.Tensor] = {form: blank.detach() for form, blank in reader.blanks.items()}
     save_file(blanks, output / BLANKS_FILE)
-    made = {**provenance(torch.device("cpu"), recipe.seed), "recipe": asdict(recipe), "base": base}
     earlier = None if start is None else start / SUMMARY_FILE
-    summary = {**made, **training.state, "runs_before": runs_before(earlier)}
+    summary = {**made, "base": base, **training.state, "runs_before": runs_before(earlier)}
     (output / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
