@@ -131,8 +131,9 @@ def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> Safet
         )
     rows, logits = base_model.get_input_embeddings().weight.shape[0], base_model.get_output_embeddings().out_features
     if max(tokens) >= min(rows, logits):
+        uncounted = rows - text_config(base_model).vocab_size
         base_model.resize_token_embeddings(max(max(tokens) + 1, rows), mean_resizing=False)
-        _add_rows(base_model.get_input_embeddings(), rows - logits)
+        _add_rows(base_model.get_input_embeddings(), uncounted)
     initialise_safety_rows(base_model.get_input_embeddings().weight, tokens, tokenizer, config)
     if not tied(base_model):
         initialise_safety_rows(base_model.get_output_embeddings().weight, tokens, tokenizer, config)
@@ -140,7 +141,7 @@ def add_token_rows(base_model: Any, processor: Any, config: CasaConfig) -> Safet
 
 
 def _add_rows(embedding: Any, count: int) -> None:
-    """Rows without logits, which Llama 3.2 Vision counts beside its vocabulary: without them, what is saved does not load."""
+    """Rows that Llama 3.2 Vision has beside its counted vocabulary: without them, what is saved does not load."""
     if count > 0:
         weight = embedding.weight
         embedding.weight = nn.Parameter(torch.cat([weight, weight.new_zeros(count, weight.shape[1])]))
