@@ -37,8 +37,24 @@ def pixel_attack(casa: CasaModel, messages: Sequence[Any], levels: float, steps:
         The attempt before the first step and after each.
     """
     inputs = _inputs(casa, messages)
-    epsilon = levels / _LEVELS / max(casa.processor.image_processor.image_std)
-    return _descent(casa, inputs, "pixel_values", inputs["pixel_values"].float(), epsilon, steps, lambda pixels: pixels)
+    clean = inputs["pixel_values"].float()
+    bound = pixel_bound(clean, casa.processor.image_processor.image_std, levels)
+    return _descent(casa, inputs, "pixel_values", clean, bound, steps, lambda pixels: pixels)
+
+
+def pixel_bound(pixels: Tensor, std: Sequence[float], levels: float) -> Tensor:
+    """What so many levels of 255 are in normalised pixels, whose channels have deviations of their own.
+
+    Args:
+        pixels: shape (..., channels, rows, columns), or flat patches (patches, channels * values) as Qwen's, channel after channel.
+        std: of the channels, as they are normalised.
+        levels: of a colour channel.
+
+    Returns:
+        A tensor that broadcasts to `pixels`.
+    """
+    bound = levels / _LEVELS / torch.tensor(std, device=pixels.device)
+    return bound.repeat_interleave(pixels.shape[-1] // len(std)) if pixels.ndim == 2 else bound[:, None, None]
 
 
 def waveform_attack(casa: CasaModel, messages: Sequence[Any], epsilon: float, steps: int) -> Iterator[Attempt]:
@@ -57,10 +73,12 @@ def waveform_attack(casa: CasaModel, messages: Sequence[Any], epsilon: float, st
     clip = next(part for part in messages[-1]["content"] if part["type"] == "audio")
     wave = torch.from_numpy(load_audio(clip["audio"], extractor.sampling_rate, clip.get("sampling_rate")))
 
+    bound = torch.tensor(epsilon, device=casa.device)
+
     def heard(samples: Tensor) -> Tensor:
         return log_mel(samples, extractor)[None]
 
-    return _descent(casa, _inputs(casa, messages), "input_features", wave.to(casa.device), epsilon, steps, heard)
+    return _descent(casa, _inputs(casa, messages), "input_features", wave.to(casa.device), bound, steps, heard)
 
 
 def log_mel(wave: Tensor, extractor: Any) -> Tensor:
@@ -83,7 +101,7 @@ def _descent(
     inputs: dict[str, Tensor],
     name: str,
     clean: Tensor,
-    epsilon: float,
+    bound: Tensor,
     steps: int,
     as_input: Callable[[Tensor], Tensor],
 ) -> Iterator[Attempt]:
@@ -94,7 +112,7 @@ def _descent(
         inputs: of the prompt.
         name: the input that the noise changes.
         clean: what it is added to.
-        epsilon: bound (L-infinity).
+        bound: largest change (L-infinity) of all values or of each; broadcasts to `clean`.
         steps: most steps.
         as_input: makes that input of clean data and noise.
     """
@@ -107,4 +125,4 @@ def _descent(
         if broken:
             return
         (gradient,) = torch.autograd.grad(margin, noise)
-        noise = (noise.detach() - epsilon / 4 * gradient.sign()).clamp(-epsilon, epsilon)
+        noise = (noise.detach() - bound / 4 * gradient.sign()).clamp(-bound, bound)
