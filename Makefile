@@ -57,4 +57,4 @@ test-oldest test-newest: test-%:
 	.venv-$*/bin/python -m pip install --quiet $(CONSTRAINTS) --editable '.[nano,train,audio]' pytest pytest-timeout hypothesis
 	.venv-$*/bin/python -m pip list | grep -E '^(torch|transformers|peft|accelerate|tokenizers|safetensors) '
 	.venv-$*/bin/casa nano build
-	.venv-$*/bin/python -m pytest tests/method tests/model
+	.venv-$*/bin/python -m pytest tests/method tests/model tests/training tests/families
